@@ -1,0 +1,316 @@
+"""What the rules and the driver's programs agree on: requests, outputs, names of files.
+
+The rules (Pants' own Python, 3.9) import this module to write a request; the programs (the target's Python) import it to
+read one. Hence: standard library only, syntax of Python 3.9, no import of anything else here.
+
+One program = one process. It is started in the sandbox's root as
+
+    PYTHON *INTERPRETER_FLAGS <driver directory>/__main__.py PROGRAM REQUEST.json
+
+with ``ENVIRONMENT`` in its environment and a request written by ``Request.to_json``. Every path in a request is relative
+to the sandbox's root and uses ``/``, so that a native, an emulated and a Wine process see the same request. A program
+writes below ``output`` alone, never into its inputs, and keeps reusable parts in ``cache`` (an append-only directory that
+other processes may use at the same time; absent or empty is fine).
+
+Exit codes: 0 success; 1 a mistake that a person can mend, its message on stderr without a traceback; other: a fault of
+the program. Progress goes to stderr, one line a step.
+
+The way of the data (each arrow is an output directory handed on as an input directory)::
+
+    site, tool ── layer ──┬── trace ──┬── probe            (proof of the layer)
+                          │           └── app ── check     (proof of the application)
+                          └── pack ─────────────┴── assemble
+
+* ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
+* ``pack``     the layer's files compressed for one-file executables (one-dir builds do not need it)
+* ``trace``    what every module of the layer does when it is imported unfrozen
+* ``probe``    the same modules imported frozen, compared with the trace; a difference is an error
+* ``app``      first-party modules compiled, and the selection of what this binary needs from the layer
+* ``check``    the application's imports, frozen and unfrozen, compared; modules found at run time join the selection
+* ``assemble`` the executable and its sidecars; the only program that sees ``build_info``
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Dict, Tuple, Type, TypeVar
+
+SCHEMA = 1
+"""Version of requests and outputs; a program refuses another one."""
+
+PYINSTALLER_SUPPORTED = "6.22"
+"""The PyInstaller release line (major.minor) whose internals the programs rely on."""
+
+INTERPRETER_FLAGS: Tuple[str, ...] = ("-s", "-B", "-X", "utf8")
+"""Flags of the interpreter that runs a program (not ``-E``/``-I``: they would ignore PYTHONHASHSEED)."""
+
+SOURCE_DATE_EPOCH = 1577836800
+"""Constant time stamp (2020-01-01T00:00:00Z) of everything in the layers, seconds since the epoch."""
+
+ENVIRONMENT: Dict[str, str] = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH),
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+}
+"""Environment of every program, besides PATH (binutils: objdump, objcopy, strip, ldd, ldconfig on Linux)."""
+
+# --- Programs -------------------------------------------------------------------------------------------------------
+
+LAYER = "layer"
+PACK = "pack"
+TRACE = "trace"
+PROBE = "probe"
+APP = "app"
+CHECK = "check"
+ASSEMBLE = "assemble"
+
+# --- Files in the output directories ----------------------------------------------------------------------------------
+
+LAYER_INDEX = "index.json"
+LAYER_MODULES = "modules.bin"
+LAYER_FILES = "files"
+LAYER_LICENCES = "licences.json"
+PACK_INDEX = "packed.json"
+PACK_BLOB = "packed.bin"
+TRACE_RESULT = "trace.json"
+PROBE_RESULT = "probe.json"
+APP_SELECTION = "selection.json"
+APP_MODULES = "modules.bin"
+APP_FILES = "files"
+APP_WARNINGS = "warnings.txt"
+CHECK_RESULT = "check.json"
+MANIFEST = "manifest.json"
+NOTICES = "notices.json"
+BUILD_INFO = "build_info.json"
+"""Name of the build information inside the bundle: ``os.path.join(sys._MEIPASS, "build_info.json")``."""
+
+ONE_FILE = "one-file"
+ONE_DIR = "one-dir"
+
+PROOF_CLOSURE = "closure"
+PROOF_IMPORTS = "imports"
+PROOF_OFF = "off"
+
+HOST_LIBRARIES_ALLOW = "allow"
+HOST_LIBRARIES_LIST = "list"
+HOST_LIBRARIES_DENY = "deny"
+
+R = TypeVar("R", bound="Request")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Base of all requests: converts itself to and from JSON.
+
+    Field types are limited to what JSON holds: str, int, bool, None, tuples of these and str -> str mappings.
+    """
+
+    def to_json(self) -> str:
+        """This request as JSON text (sorted keys: equal requests are equal bytes)."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, sort_keys=True, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls: Type[R], text: str) -> R:
+        """The request in ``text``.
+
+        :raises ValueError: no JSON object, another schema, an unknown field or a field missing.
+        """
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+            raise ValueError(f"{cls.__name__}: expected a JSON object with schema {SCHEMA}")
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise ValueError(f"{cls.__name__}: unknown fields {', '.join(unknown)}")
+        try:
+            return cls(**{name: _frozen(value) for name, value in data.items()})
+        except TypeError as error:
+            raise ValueError(f"{cls.__name__}: {error}") from None
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return value
+
+
+@dataclass(frozen=True)
+class LayerRequest(Request):
+    """Analyse and compile every module of a resolve (``layer``).
+
+    :param site: directory into which the whole resolve is installed (``pip/uv install --target``; no bytecode).
+    :param tool: directory into which PyInstaller, its hooks and their dependencies are installed the same way.
+    :param output: directory to write: LAYER_INDEX, LAYER_MODULES, LAYER_FILES/, LAYER_LICENCES.
+    :param cache: append-only cache directory or None.
+    :param hooks: directories of the user's PyInstaller hooks, highest priority first.
+    :param optimize: bytecode optimisation level 0, 1 or 2.
+    :param strip: strip native libraries.
+    """
+
+    site: str
+    tool: str
+    output: str
+    cache: str | None = None
+    hooks: Tuple[str, ...] = ()
+    optimize: int = 0
+    strip: bool = True
+
+
+@dataclass(frozen=True)
+class PackRequest(Request):
+    """Compress a layer's files for one-file executables (``pack``): PACK_INDEX, PACK_BLOB.
+
+    :param layer: output directory of ``layer``.
+    """
+
+    layer: str
+    output: str
+    cache: str | None = None
+
+
+@dataclass(frozen=True)
+class TraceRequest(Request):
+    """Import every module of the layer unfrozen (``trace``): TRACE_RESULT.
+
+    :param layer: output directory of ``layer``.
+    :param site: the directory that the layer was made of.
+    """
+
+    layer: str
+    site: str
+    output: str
+    cache: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeRequest(Request):
+    """Import every module of the layer frozen and compare with the trace (``probe``): PROBE_RESULT.
+
+    :param layer: output directory of ``layer``.
+    :param trace: output directory of ``trace``.
+    :param tool: as in LayerRequest (bootloader).
+    :param allow: module name -> reason why a difference is accepted.
+    """
+
+    layer: str
+    trace: str
+    tool: str
+    output: str
+    cache: str | None = None
+    allow: Dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class AppRequest(Request):
+    """Compile first-party modules and select from the layer (``app``): APP_SELECTION, APP_MODULES, APP_FILES/.
+
+    :param layer: output directory of ``layer``.
+    :param trace: output directory of ``trace``; None without a proof (then nothing is known of dynamic imports).
+    :param source_roots: directories that hold first-party code, as on sys.path.
+    :param entry_point: ``package.module`` (run as ``__main__``), ``package.module:function`` or the path of a script
+        ``root/dir/file.py``.
+    :param hidden_imports: modules that nothing imports statically.
+    :param collect: distributions that go in whole: modules, data files, metadata.
+    :param excludes: modules (with their submodules) that stay out.
+    :param hooks: directories of the user's hooks (those that name first-party modules are used here).
+    :param runtime_hooks: paths of the user's runtime hooks, in their order.
+    :param data: files to add: destination in the bundle -> path in the sandbox.
+    :param optimize: as in LayerRequest.
+    """
+
+    layer: str
+    output: str
+    source_roots: Tuple[str, ...]
+    entry_point: str
+    trace: str | None = None
+    hidden_imports: Tuple[str, ...] = ()
+    collect: Tuple[str, ...] = ()
+    excludes: Tuple[str, ...] = ()
+    hooks: Tuple[str, ...] = ()
+    runtime_hooks: Tuple[str, ...] = ()
+    data: Dict[str, str] | None = None
+    optimize: int = 0
+
+
+@dataclass(frozen=True)
+class CheckRequest(Request):
+    """Import what the application reaches, frozen, and compare with unfrozen (``check``): CHECK_RESULT.
+
+    CHECK_RESULT names modules and files that the run needed and the selection lacked; ``assemble`` adds them.
+
+    :param layer, app, trace, tool, site: as above (the unfrozen side imports from ``site`` and ``source_roots``).
+    :param allow: module name -> reason why a difference is accepted.
+    """
+
+    layer: str
+    app: str
+    site: str
+    tool: str
+    output: str
+    source_roots: Tuple[str, ...]
+    trace: str | None = None
+    cache: str | None = None
+    allow: Dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class AssembleRequest(Request):
+    """Write the executable and its sidecars (``assemble``).
+
+    Output, below ``output``: ``NAME`` (``NAME.exe`` on Windows) for one-file; the directory ``NAME/`` with the
+    executable and ``_internal/`` for one-dir; beside it MANIFEST and NOTICES.
+
+    :param layer, app, tool: as above.
+    :param name: file name of the executable, without ``.exe``.
+    :param pack: output directory of ``pack``; needed for ONE_FILE alone.
+    :param check: output directory of ``check``; None when the proof is off.
+    :param mode: ONE_FILE or ONE_DIR.
+    :param console: False: no console window (Windows) or a windowed bootloader (macOS).
+    :param icon, windows_version_info, windows_manifest, entitlements: paths or None; ignored where they mean nothing.
+    :param codesign_identity: macOS; None signs ad hoc.
+    :param runtime_tmpdir: directory in which a one-file executable unpacks itself; None: the system's.
+    :param python_options: interpreter options as PyInstaller knows them: ``u``, ``v``, ``O``, ``W <warning>``,
+        ``X <key[=value]>``, ``hash_seed=<n>``.
+    :param build_info: flat mapping written into the bundle as BUILD_INFO, sorted; empty: no such file.
+    :param host_libraries: policy for bundled libraries that come neither from the lock nor from the interpreter.
+    """
+
+    layer: str
+    app: str
+    tool: str
+    output: str
+    name: str
+    pack: str | None = None
+    check: str | None = None
+    mode: str = ONE_FILE
+    console: bool = True
+    icon: str | None = None
+    windows_version_info: str | None = None
+    windows_manifest: str | None = None
+    entitlements: str | None = None
+    codesign_identity: str | None = None
+    runtime_tmpdir: str | None = None
+    python_options: Tuple[str, ...] = ()
+    build_info: Dict[str, str] | None = None
+    host_libraries: str = HOST_LIBRARIES_ALLOW
+
+
+REQUESTS: Dict[str, Type[Request]] = {
+    LAYER: LayerRequest,
+    PACK: PackRequest,
+    TRACE: TraceRequest,
+    PROBE: ProbeRequest,
+    APP: AppRequest,
+    CHECK: CheckRequest,
+    ASSEMBLE: AssembleRequest,
+}
+"""The request type of each program."""
+
+
+def executable_path(name: str, mode: str, windows: bool) -> str:
+    """Path of the executable below ``AssembleRequest.output``."""
+    file = name + ".exe" if windows else name
+    return f"{name}/{file}" if mode == ONE_DIR else file
