@@ -1,10 +1,11 @@
-"""Installs the pinned Pants and Pex CLI for the `pants` launcher; run by it, on any Python 3.8 or newer.
+"""Installs the pinned Pants and Pex CLI for the `pants` launcher, on any Python 3.8 or newer.
 
-    bootstrap.py HOME    make the installation HOME (a directory named after the hash of its inputs)
+    bootstrap.py HOME    make the installation HOME (a directory named after its inputs' hash)
 
-HOME receives `venv/` (Pants on Python 3.9), `pex` (the Pex CLI as one file, built from its wheel) and, last of all, `env`:
-shell assignments that tell the launcher what was found. A directory without `env` is an interrupted installation and is made
-anew. A lock beside HOME serialises concurrent first starts; the kernel drops it when its holder dies.
+HOME receives `venv/` (Pants on Python 3.9), `pex` (the Pex CLI as one file, built from its wheel)
+and, last of all, `env`: shell assignments that tell the launcher what was found. A directory
+without `env` is an interrupted installation and is made anew. A lock beside HOME serialises
+concurrent first starts; the kernel drops it when its holder dies.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence
 
 LOCKS = Path(__file__).resolve().parent.parent / "3rdparty" / "python"
 PEX_PLATFORMS = ("linux_x86_64", "linux_arm64", "macos_x86_64", "macos_arm64")
-VERSIONS = ("3.9", "3.13")  # Pants 2.17 runs on the first; agent-runner and the freezer on the second.
+VERSIONS = (
+    "3.9",
+    "3.13",
+)  # Pants 2.17 runs on the first; agent-runner and the freezer on the second.
 
 
 class BootstrapError(Exception):
@@ -40,24 +45,27 @@ def run(argv: Sequence[str], doing: str) -> None:
         raise BootstrapError(f"{doing} failed (exit {done.returncode}):\n{tail}")
 
 
-def candidates(version: str, environ: Dict[str, str]) -> Iterator[Path]:
-    """Where an interpreter of `version` (such as "3.13") may be: PANTS_PYTHONS, PATH, then pyenv, newest patch first."""
+def candidates(version: str, environ: dict[str, str]) -> Iterator[Path]:
+    """Where Python `version` ("3.13") may be: PANTS_PYTHONS, PATH, then pyenv, newest first."""
     name = f"python{version}"
     for variable in ("PANTS_PYTHONS", "PATH"):
         for folder in filter(None, environ.get(variable, "").split(os.pathsep)):
             yield Path(folder) / name
-    roots = [environ.get("PYENV_ROOT"), str(Path(environ["HOME"]) / ".pyenv") if environ.get("HOME") else None]
+    roots = [
+        environ.get("PYENV_ROOT"),
+        str(Path(environ["HOME"]) / ".pyenv") if environ.get("HOME") else None,
+    ]
     for root in filter(None, roots):
         found = Path(root).glob(f"versions/{version}.*/bin/{name}")
 
-        def patch(path: Path) -> List[int]:
+        def patch(path: Path) -> list[int]:
             return [int(part) for part in path.parts[-3].split(".") if part.isdigit()]
 
         yield from sorted(found, key=patch, reverse=True)
 
 
-def real_interpreter(path: Path, version: str) -> Optional[Path]:
-    """The interpreter behind `path` (a pyenv shim or a venv's link too), or None if it is not a usable `version`."""
+def real_interpreter(path: Path, version: str) -> Path | None:
+    """The interpreter behind `path` (maybe a shim or a venv's link), None if unusable."""
     if not os.access(path, os.X_OK):
         return None
     program = (
@@ -66,7 +74,11 @@ def real_interpreter(path: Path, version: str) -> Optional[Path]:
     )
     try:
         done = subprocess.run(
-            [str(path), "-I", "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60
+            [str(path), "-I", "-c", program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
         )
         found, prefix = json.loads(done.stdout) if done.returncode == 0 else (None, None)
     except (OSError, ValueError, subprocess.TimeoutExpired):
@@ -77,12 +89,12 @@ def real_interpreter(path: Path, version: str) -> Optional[Path]:
     return real if os.access(real, os.X_OK) else path
 
 
-def find_interpreters(home: Path, environ: Dict[str, str]) -> Dict[str, Path]:
-    """One interpreter for each of VERSIONS; those that the machine lacks are asked of the hash-locked uv.
+def find_interpreters(home: Path, environ: dict[str, str]) -> dict[str, Path]:
+    """One interpreter for each of VERSIONS; the hash-locked uv supplies what is missing.
 
     Raises BootstrapError, naming what to install, when neither gives them.
     """
-    chosen: Dict[str, Path] = {}
+    chosen: dict[str, Path] = {}
     for version in VERSIONS:
         for candidate in candidates(version, environ):
             real = real_interpreter(candidate, version)
@@ -101,20 +113,26 @@ def find_interpreters(home: Path, environ: Dict[str, str]) -> Dict[str, Path]:
                 f"  {str(error).strip().splitlines()[-1]}\n"
                 "Install it in one of these ways and start ./pants again:\n"
                 + "".join(f"  pyenv install {version}\n" for version in missing)
-                + "".join(f"  uv python install {version}, then add its bin directory to PATH\n" for version in missing)
+                + "".join(
+                    f"  uv python install {version}, then add its bin directory to PATH\n"
+                    for version in missing
+                )
                 + "or name the directory that holds it: PANTS_PYTHONS=/opt/python/bin ./pants ..."
             ) from None
     return chosen
 
 
-def install_with_uv(home: Path, versions: Sequence[str]) -> Dict[str, Path]:
+def install_with_uv(home: Path, versions: Sequence[str]) -> dict[str, Path]:
     """Installs interpreters beside `home` by the uv that 3rdparty/python/uv.lock pins."""
     tool, pythons = home.parent / "uv", home.parent / "pythons"
     if not (tool / "bin" / "uv").exists():
         make_venv(Path(sys.executable), tool, LOCKS / "uv.lock")
     uv = str(tool / "bin" / "uv")
-    run([uv, "python", "install", "--no-bin", "--install-dir", str(pythons), *versions], "uv python install")
-    found: Dict[str, Path] = {}
+    run(
+        [uv, "python", "install", "--no-bin", "--install-dir", str(pythons), *versions],
+        "uv python install",
+    )
+    found: dict[str, Path] = {}
     for version in versions:
         for path in sorted(pythons.glob(f"cpython-{version}.*/bin/python{version}"), reverse=True):
             real = real_interpreter(path, version)
@@ -127,7 +145,7 @@ def install_with_uv(home: Path, versions: Sequence[str]) -> Dict[str, Path]:
 
 
 def make_venv(interpreter: Path, target: Path, lock: Path) -> None:
-    """A venv at `target` that holds exactly what `lock` pins, every file checked against its hash."""
+    """A venv at `target` with exactly what `lock` pins, every file checked against its hash."""
     shutil.rmtree(target, ignore_errors=True)
     run([str(interpreter), "-m", "venv", str(target)], f"making a venv with {interpreter}")
     pip = [str(target / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -143,7 +161,9 @@ def build_pex(home: Path, interpreter: Path) -> str:
     scratch = home / "pex-build"
     make_venv(interpreter, scratch / "venv", lock)
     version = next(
-        line.split("==")[1].split()[0] for line in lock.read_text().splitlines() if line.startswith("pex==")
+        line.split("==")[1].split()[0]
+        for line in lock.read_text().splitlines()
+        if line.startswith("pex==")
     )
     run(
         [
@@ -157,8 +177,8 @@ def build_pex(home: Path, interpreter: Path) -> str:
     return version
 
 
-def known_versions(pex: Path, version: str) -> List[str]:
-    """The `[pex-cli].known_versions` entries for a file: version|platform|sha256|size in bytes."""
+def known_versions(pex: Path, version: str) -> list[str]:
+    """Entries of `[pex-cli].known_versions`: version|platform|sha256|size in bytes."""
     content = pex.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return [f"{version}|{platform}|{digest}|{len(content)}" for platform in PEX_PLATFORMS]
@@ -178,16 +198,20 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def shell_quote(value: str) -> str:
-    return "'" + value.replace("'", "'\\''") + "'"
+def recorded_interpreters(env: Path) -> list[str]:
+    """The two interpreters that an installation's `env` names."""
+    lines = shlex.split(env.read_text())
+    return [line.split("=", 1)[1] for line in lines if line.startswith("LAUNCHER_PYTHON")]
 
 
-def install(home: Path, environ: Dict[str, str]) -> None:
-    """Makes the installation `home`, replacing an interrupted one or one whose interpreters are gone."""
+def install(home: Path, environ: dict[str, str]) -> None:
+    """Makes the installation `home`; replaces an interrupted one or one without interpreters."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(home.parent / f"{home.name}.lock"):
         env = home / "env"
-        if env.exists() and all(Path(line.split("'")[1]).exists() for line in env.read_text().splitlines()[:2]):
+        if env.exists() and all(
+            Path(line.split("'")[1]).exists() for line in env.read_text().splitlines()[:2]
+        ):
             return  # made by the launcher that held the lock before us
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
@@ -203,7 +227,9 @@ def install(home: Path, environ: Dict[str, str]) -> None:
             "LAUNCHER_PEX_KNOWN_VERSIONS": json.dumps(known_versions(home / "pex", version)),
         }
         temporary = home / "env.tmp"
-        temporary.write_text("".join(f"{name}={shell_quote(value)}\n" for name, value in lines.items()))
+        temporary.write_text(
+            "".join(f"{name}={shlex.quote(value)}\n" for name, value in lines.items())
+        )
         temporary.replace(env)
         say(f"ready: {home}")
 
