@@ -1,0 +1,1 @@
+"""agent-runner: a Temporal worker that runs LLM agents."""
