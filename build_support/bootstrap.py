@@ -80,9 +80,9 @@ def real_interpreter(path: Path, version: str) -> Path | None:
             text=True,
             timeout=60,
         )
-        found, prefix = json.loads(done.stdout) if done.returncode == 0 else (None, None)
+        found, prefix = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
+        return None  # it does not run, as a pyenv shim of an inactive version, or lacks a module
     if found != version:
         return None
     real = Path(prefix) / "bin" / f"python{version}"

@@ -54,7 +54,7 @@ class RuffFieldSet(FieldSet):
 
 class RuffFormatRequest(FmtTargetsRequest):
     field_set_type = RuffFieldSet
-    tool_subsystem = Ruff
+    tool_subsystem = Ruff  # type: ignore[assignment]  # declared by Pants as the base alone
     partitioner_type = PartitionerType.DEFAULT_SINGLE_PARTITION
 
     @classproperty
@@ -68,7 +68,7 @@ class RuffFormatRequest(FmtTargetsRequest):
 
 class RuffCheckRequest(LintTargetsRequest):
     field_set_type = RuffFieldSet
-    tool_subsystem = Ruff
+    tool_subsystem = Ruff  # type: ignore[assignment]  # declared by Pants as the base alone
     partitioner_type = PartitionerType.DEFAULT_SINGLE_PARTITION
 
     @classproperty
