@@ -9,7 +9,6 @@ tests depend on. Exits 1 with one line when the distribution does not hold the p
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -34,7 +33,7 @@ def main(distribution: str, program: str) -> None:
     """Writes `./PROGRAM`, executable."""
     shutil.copyfile(locate(distribution, program), f"{program}.part")
     Path(f"{program}.part").chmod(0o755)
-    os.replace(f"{program}.part", program)
+    Path(f"{program}.part").replace(program)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,8 @@ class LoopbackServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._server is not None and self._thread is not None
+        assert self._server is not None
+        assert self._thread is not None
         self.closing.set()
         self._server.should_exit = True
         self._thread.join(STOP_TIMEOUT_S)

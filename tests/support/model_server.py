@@ -200,6 +200,10 @@ class ModelServer(LoopbackServer):
         script = self._scripts[model] = Script(rule)
         return script
 
+    def script(self, model: str) -> Script:
+        """The script of `model`, or the default one."""
+        return self._scripts.get(model, self._default)
+
     def _authorized(self, request: Request) -> bool:
         if self._api_key is None:
             return True
@@ -225,7 +229,7 @@ class ModelServer(LoopbackServer):
             model = str(body.get("model", DEFAULT_MODEL))
             if not self._authorized(request):
                 return JSONResponse(wire.failure(error(401, "invalid API key")), status_code=401)
-            script = self._scripts.get(model, self._default)
+            script = self.script(model)
             reply = script.take(recorded)
             if reply.gate_after == 0 and not await self._open(reply, request, script):
                 return Response(status_code=499)

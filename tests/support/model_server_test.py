@@ -57,7 +57,8 @@ def test_the_openai_client_understands_a_whole_answer() -> None:
     assert first.choices[0].message.content is None
     assert first.choices[0].finish_reason == "tool_calls"
     assert second.choices[0].message.content == "done"
-    assert second.usage is not None and second.usage.total_tokens == 18
+    assert second.usage is not None
+    assert second.usage.total_tokens == 18
 
 
 def test_the_anthropic_client_understands_both_forms() -> None:
@@ -83,7 +84,8 @@ def test_the_ollama_client_understands_both_forms() -> None:
         whole = client.chat(model="m", messages=USER, stream=False)
         parts = list(client.chat(model="m", messages=USER, stream=True))
         assert [model.model for model in client.list().models] == ["scripted"]
-    assert whole.message.tool_calls and whole.message.tool_calls[0].function.name == "execute"
+    assert whole.message.tool_calls
+    assert whole.message.tool_calls[0].function.name == "execute"
     assert "".join(part.message.content or "" for part in parts) == "two words"
     assert [
         call.function.arguments for part in parts for call in part.message.tool_calls or []

@@ -74,7 +74,8 @@ class RunningProcess:
             stderr=subprocess.PIPE,
             start_new_session=sys.platform != "win32",
         )
-        assert self._process.stdout is not None and self._process.stderr is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self._out = _Stream(self._process.stdout, self._changed)
         self._err = _Stream(self._process.stderr, self._changed)
 
