@@ -45,6 +45,9 @@ PERMANENT: Final = (
     ErrorType.INTERNAL,
 )
 
+SLOT_TIMEOUT_SECONDS: Final = 3600.0
+"""How long a turn waits, heartbeating, for one of AGENT_RUNNER_MAX_CONCURRENT_TURNS on the worker that it is tied to."""
+
 
 class Phase:
     STARTING: Final = "starting"
@@ -208,6 +211,8 @@ class SandboxInfo:
 class RunTurn:
     thread_id: str
     turn_id: str
+    attempt: int
+    """Which try of this turn it is, from 1; reports of progress carry it back."""
     message: str
     sandbox: SandboxInfo
     options: TurnOptions

@@ -141,12 +141,17 @@ def ended(leader: int) -> None:
 def kill_marked(sandbox_id: str) -> None:
     """End what a sandbox's commands left behind outside their groups (Linux; elsewhere nothing is found)."""
     for pid in this_platform().marked(sandbox_id):
-        if pid == os.getpid():
-            continue
-        try:
-            os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-        except OSError:
-            continue
+        if pid != os.getpid():
+            kill(pid)
+
+
+def kill(pid: int) -> None:
+    """End one process at once; one that is gone already is fine."""
+    try:
+        # on Windows os.kill terminates, whatever the signal
+        os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    except OSError:
+        pass
 
 
 def kill_all() -> None:

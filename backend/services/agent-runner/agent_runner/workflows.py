@@ -24,6 +24,7 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from agent_runner.contract import (
         PERMANENT,
+        SLOT_TIMEOUT_SECONDS,
         TRANSIENT,
         AgentConversationInput,
         AgentTurnInput,
@@ -51,6 +52,7 @@ MAX_ATTEMPTS: Final = 3
 """Runs of one turn, as long as no tool with side effects has started."""
 
 TURNS_SHOWN: Final = 20
+SLOT_TIMEOUT: Final = timedelta(seconds=SLOT_TIMEOUT_SECONDS)
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
 QUEUE_TIMEOUT: Final = timedelta(seconds=120)
 """How long a task may wait for the one worker that holds a sandbox before that worker counts as gone."""
@@ -220,6 +222,7 @@ class _Runner:
             RunTurn(
                 thread_id=self.thread.thread_id,
                 turn_id=turn_id,
+                attempt=self.status.attempt,
                 message=message,
                 sandbox=self.sandbox,
                 options=options,
@@ -228,8 +231,8 @@ class _Runner:
             result_type=TurnResult,
             task_queue=queue,
             schedule_to_start_timeout=QUEUE_TIMEOUT if queue else None,
-            # the activity keeps the limit itself and says so; this is for one that cannot
-            start_to_close_timeout=timedelta(seconds=limit + 60),
+            # the activity keeps the limit itself, from when it has a free slot; heartbeats tell a dead worker
+            start_to_close_timeout=timedelta(seconds=limit) + SLOT_TIMEOUT + timedelta(seconds=60),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             # repeated by _attempts, which knows from the history whether a tool has started
             retry_policy=RetryPolicy(maximum_attempts=1),

@@ -1,0 +1,1 @@
+"""Cloud mode: reporting status to a backend over gRPC, authorized by OAuth 2."""
