@@ -1,0 +1,108 @@
+"""The platforms of a release and the names of its files: data, shared by the Pants rules (Python
+3.9) and the release program (3.13), so it uses the standard library alone.
+
+A platform is written `OS-ARCH` with Go's words for both (`linux-amd64`), as the names of the
+released files have it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a version may be: it becomes part of a file name, a URL and a Git tag, whole."""
+
+CHECKSUM_SUFFIX = ".sha256"
+
+
+@dataclass(frozen=True)
+class OperatingSystem:
+    """How an operating system's users expect a command-line program to be packed."""
+
+    name: str
+    archive_format: str
+    executable_suffix: str
+    executable_format: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One platform that an archive can be for."""
+
+    os: OperatingSystem
+    arch: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.os.name}-{self.arch}"
+
+    @property
+    def archive_format(self) -> str:
+        """The file ending of its archives, without the leading dot."""
+        return self.os.archive_format
+
+    def executable_name(self, base: str) -> str:
+        return base + self.os.executable_suffix
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_SYSTEMS = (
+    OperatingSystem("darwin", "tar.gz", "", "Mach-O"),
+    OperatingSystem("linux", "tar.gz", "", "ELF"),
+    OperatingSystem("windows", "zip", ".exe", "PE"),
+)
+_ARCHITECTURES = ("amd64", "arm64")
+
+PLATFORMS = {
+    platform.name: platform
+    for platform in (Platform(system, arch) for system in _SYSTEMS for arch in _ARCHITECTURES)
+}
+"""Every platform that an archive can be named for, by name."""
+
+RELEASE_PLATFORMS = tuple(
+    PLATFORMS[name]
+    for name in ("darwin-arm64", "darwin-amd64", "linux-amd64", "linux-arm64", "windows-amd64")
+)
+"""The platforms that a release consists of: each gives an archive and a checksum."""
+
+PANTS_PLATFORMS = {
+    "linux_arm64": PLATFORMS["linux-arm64"],
+    "linux_x86_64": PLATFORMS["linux-amd64"],
+    "macos_arm64": PLATFORMS["darwin-arm64"],
+    "macos_x86_64": PLATFORMS["darwin-amd64"],
+}
+"""Pants' names for the platforms that it runs on (`pants.engine.platform.Platform` values)."""
+
+
+def version_problem(version: str) -> str | None:
+    """Say why a version can't name a release, or return None when it can."""
+    if VERSION_PATTERN.fullmatch(version):
+        return None
+    if not version:
+        return "is empty"
+    if "/" in version or "\\" in version:
+        return f"is {version!r}, and a slash can't be part of a file name"
+    if version != "".join(version.split()):
+        return f"is {version!r}, and white space can't be part of it"
+    return (
+        f"is {version!r}, but it names files and URLs: it must start with a letter or a digit, "
+        "go on with letters, digits, `.`, `_` and `-`, and have at most 100 characters"
+    )
+
+
+def archive_name(program: str, version: str, platform: Platform) -> str:
+    """The base name of a program's archive, e.g. `agent-runner-dev-linux-amd64.tar.gz`."""
+    return f"{program}-{version}-{platform.name}.{platform.archive_format}"
+
+
+def checksum_line(sha256: str, archive: str) -> str:
+    """The one line of an archive's checksum file, as `sha256sum -c` and `shasum -c` read it.
+
+    Two blanks mean that the file is read as it is; the name has no folder, so that the check works
+    in whatever folder both files were downloaded to; the line ends in LF on every platform, since
+    `shasum -c` takes a CR for a part of the name.
+    """
+    return f"{sha256}  {archive}\n"
