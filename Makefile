@@ -1,0 +1,29 @@
+# The words that people try first, each a thin call of ./pants. A word's description is the text after `##`.
+
+PANTS ?= ./pants
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## Print this list.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build-binary
+build-binary:  ## Build the archive of agent-runner for this platform, in dist/release.
+	$(PANTS) package ::
+
+.PHONY: test-binary
+test-binary:  ## Run every test; those in tests/ start the packaged executable.
+	$(PANTS) test ::
+
+.PHONY: lint
+lint:  ## Check formatting, style and types.
+	$(PANTS) lint check ::
+
+.PHONY: format
+format:  ## Rewrite the sources in the house's format.
+	$(PANTS) fmt ::
+
+.PHONY: clean-binary
+clean-binary:  ## Remove dist; what Pants has cached stays.
+	rm -rf dist
