@@ -182,21 +182,21 @@ class Activities:
         return result
 
     async def _cancelled(self, given: RunTurn, tracker: ProgressTracker) -> TurnResult:
-        """By now the turn's commands are dead and its MCP servers gone: what remains is to say why."""
+        """By now the turn's commands are dead and its MCP servers gone: what remains is to say
+        why."""
         details = activity.cancellation_details()
         if details is not None and details.cancel_requested:
             log.info("turn_cancelled", turn_id=given.turn_id)
-            return TurnResult(
-                Phase.CANCELLED, given.thread_id, given.turn_id, tracker.current.text
-            )
+            return TurnResult(Phase.CANCELLED, given.thread_id, given.turn_id, tracker.current.text)
         if details is not None and (details.not_found or details.timed_out):
             # the workflow was terminated or has given this attempt up: nobody else will clean up
             log.info("turn_abandoned", turn_id=given.turn_id)
             await self._services.sandboxes(given.sandbox.kind).delete(given.sandbox.sandbox_id)
             raise asyncio.CancelledError
+        log.info("turn_interrupted", turn_id=given.turn_id)
         raise ApplicationError(
             "the worker was stopped while the turn ran", type=ErrorType.TURN_INTERRUPTED
-        )
+        ) from None
 
     def _tracker(self, given: RunTurn) -> ProgressTracker:
         info = activity.info()
@@ -244,11 +244,12 @@ async def _application_errors() -> AsyncIterator[None]:
         raise
     except AgentRunnerError as error:
         log.warning("activity_failed", activity=activity.info().activity_type, error=str(error))
+        # from None: the message says it all, and a client needs no traceback of this program
         raise ApplicationError(
             str(error), type=error.kind, non_retryable=error.kind in PERMANENT
-        ) from error
+        ) from None
     except Exception as error:
         log.exception("activity_failed_unexpectedly", activity=activity.info().activity_type)
         raise ApplicationError(
             f"{type(error).__name__}: {error}", type=ErrorType.INTERNAL, non_retryable=True
-        ) from error
+        ) from None

@@ -35,14 +35,16 @@ if TYPE_CHECKING:
 
 SYSTEM_PROMPT: Final = """\
 You are a capable agent that works in a sandbox: one directory with files, and a shell.
-File tools take absolute paths; `/` is the sandbox directory. The command tool `execute` starts in that same directory: in \
-commands use relative paths (the file tools' /notes/a.txt is notes/a.txt there).
-Background processes end with the command that started them. Do what is asked, check that it worked, and answer briefly."""
+File tools take absolute paths; `/` is the sandbox directory. The command tool `execute` starts
+in that same directory: in commands use relative paths (the file tools' /notes/a.txt is notes/a.txt there).
+Background processes end with the command that started them.
+Do what is asked, check that it worked, and answer briefly."""
 
 
 @dataclass
 class TurnOutcome:
-    """What a turn said and did. `messages` are the turn's own, the user's included, ready for the store."""
+    """What a turn said and did. `messages` are the turn's own, the user's included, ready for the
+    store."""
 
     text: str
     messages: list[Message]
@@ -81,11 +83,13 @@ async def run_turn(
     )
     before = messages_from_dict(list(history))
     said = HumanMessage(message)
+    given: Any = {"messages": [*before, said]}
     state: dict[str, Any] = {}
     try:
         async for mode, data in agent.astream(
-            {"messages": [*before, said]},
-            # each model call is several steps of the graph; the middleware's limit is the one that counts
+            given,
+            # each model call is several steps of the graph; the middleware's limit is the one that
+            # counts
             {"recursion_limit": max_steps * 10 + 50},
             stream_mode=["messages", "values"],
         ):
@@ -100,7 +104,10 @@ async def run_turn(
         ) from error
     new = _own_messages(state.get("messages", []), said, before)
     return TurnOutcome(
-        text=_last_text(new), messages=messages_to_dict(new), tool_calls=turn.calls, usage=_usage(new)
+        text=_last_text(new),
+        messages=messages_to_dict(new),
+        tool_calls=turn.calls,
+        usage=_usage(new),
     )
 
 
@@ -114,9 +121,7 @@ def _note_piece(data: Any, progress: ProgressTracker) -> None:
 
 def _note_state(state: dict[str, Any], before: int, progress: ProgressTracker) -> None:
     answers = [
-        message
-        for message in state.get("messages", [])[before:]
-        if isinstance(message, AIMessage)
+        message for message in state.get("messages", [])[before:] if isinstance(message, AIMessage)
     ]
     if answers:
         progress.answered(len(answers), _text(answers[-1]))

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 FILE: Final = "build_info.json"
-"""Written at the root of the frozen program's bundle: one flat JSON object of strings, every key optional."""
+"""Written at the root of the frozen program's bundle: one flat JSON object of strings, every key
+optional."""
 
 _SYSTEMS: Final = {"linux": "linux", "darwin": "darwin", "win32": "windows", "cygwin": "windows"}
 _MACHINES: Final = {
@@ -47,7 +48,9 @@ class BuildInfo:
 def platform_name() -> str:
     """`OS-arch` in the spelling of the release archives, such as `linux-amd64`."""
     machine = platform.machine().lower()
-    return f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(machine, machine or 'unknown')}"
+    return (
+        f"{_SYSTEMS.get(sys.platform, sys.platform)}-{_MACHINES.get(machine, machine or 'unknown')}"
+    )
 
 
 def from_mapping(values: Mapping[str, object]) -> BuildInfo:

@@ -1,14 +1,15 @@
-"""What crosses the wire between clients, workflows and activities. Plain dataclasses: JSON with the same field names.
+"""What crosses the wire between clients, workflows and activities. Plain dataclasses: JSON with the
+same field names.
 
 The README documents the client's half. Imported inside the workflow sandbox: standard library only.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-# --- application error types: `ErrorType.X` is the `type` of an ApplicationError -----------------------------------
+# --- application error types: `ErrorType.X` is the `type` of an ApplicationError
 
 
 class ErrorType:
@@ -34,7 +35,8 @@ TRANSIENT: Final = frozenset(
         ErrorType.TURN_INTERRUPTED,
     }
 )
-"""Errors after which the same request may succeed: a turn without side effects so far is tried again."""
+"""Errors after which the same request may succeed: a turn without side effects so far is tried
+again."""
 
 PERMANENT: Final = (
     ErrorType.INVALID_INPUT,
@@ -46,7 +48,8 @@ PERMANENT: Final = (
 )
 
 SLOT_TIMEOUT_SECONDS: Final = 3600.0
-"""How long a turn waits, heartbeating, for one of AGENT_RUNNER_MAX_CONCURRENT_TURNS on the worker that it is tied to."""
+"""How long a turn waits, heartbeating, for one of AGENT_RUNNER_MAX_CONCURRENT_TURNS on the worker
+that it is tied to."""
 
 
 class Phase:
@@ -61,7 +64,7 @@ class Phase:
     FAILED: Final = "failed"
 
 
-# --- client contract -----------------------------------------------------------------------------------------------
+# --- client contract
 
 
 @dataclass
@@ -172,14 +175,15 @@ class ConversationResult:
     turns: int
 
 
-# --- between workflow and activities -------------------------------------------------------------------------------
+# --- between workflow and activities
 
 
 @dataclass
 class CreateThread:
     thread_id: str
     must_exist: bool
-    """True for a thread that the client named, or that has had turns; else it is made unless it is there."""
+    """True for a thread that the client named, or that has had turns; else it is made unless it is
+    there."""
     model: str | None = None
     mcp_servers: list[str] | None = None
 
@@ -251,6 +255,9 @@ class Conversation:
     closing: bool
 
 
+DEFAULT_IDLE_SECONDS: Final = 3600.0
+
+
 @dataclass
 class AgentConversationInput:
     """Input of the workflow `AgentConversation`. `resume` is its own: clients leave it out."""
@@ -261,7 +268,7 @@ class AgentConversationInput:
     system_prompt: str | None = None
     mcp_servers: list[str] | None = None
     turn_timeout_seconds: float | None = None
-    idle_timeout_seconds: float = 3600
+    idle_timeout_seconds: float | None = None
     resume: Conversation | None = None
 
     def options(self) -> TurnOptions:
@@ -270,35 +277,48 @@ class AgentConversationInput:
         )
 
 
-def input_problems(given: AgentTurnInput | AgentConversationInput) -> list[str]:
-    """What is wrong with a workflow's input, each as a sentence that begins with the field."""
-    found: list[str] = []
-
-    def check(name: str, value: Any, accepted: type | tuple[type, ...], what: str) -> bool:
+def problems_of(given: Any, kind: type[AgentTurnInput] | type[AgentConversationInput]) -> list[str]:
+    """What is wrong with a workflow's input as it came (decoded JSON), each as a sentence that
+    begins with the field."""
+    if given is None and kind is AgentConversationInput:
+        return []
+    if not isinstance(given, dict):
+        return [f"input: {type(given).__name__} is not a JSON object of the client contract"]
+    known = [field.name for field in fields(kind)]
+    found = [
+        f"{name}: there is no such field; there are {', '.join(known)}"
+        for name in given
+        if name not in known
+    ]
+    if kind is AgentTurnInput and given.get("message") is None:
+        found.append("message: is required")
+    for name in ("message", "thread_id", "model", "system_prompt"):
+        value = given.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            found.append(f"{name}: {value!r} is not a string")
+        elif not value.strip():
+            found.append(f"{name}: is empty")
+    model = given.get("model")
+    if isinstance(model, str) and model.strip() and ":" not in model:
+        found.append(f"model: {model!r} is not provider:name")
+    servers = given.get("mcp_servers")
+    if servers is not None and not (
+        isinstance(servers, list) and all(isinstance(name, str) for name in servers)
+    ):
+        found.append(f"mcp_servers: {servers!r} is not a list of names")
+    for name in ("turn_timeout_seconds", "idle_timeout_seconds"):
+        value = given.get(name)
+        if value is None or name not in known:
+            continue
         # bool is an int in Python, but not a number of seconds to a client
-        good = isinstance(value, accepted) and not isinstance(value, bool)
-        if not good:
-            found.append(f"{name}: {value!r} is not {what}")
-        return good
-
-    if isinstance(given, AgentTurnInput) or given.message is not None:
-        if check("message", given.message, str, "a string") and not str(given.message).strip():
-            found.append("message: is empty")
-    for name in ("thread_id", "model", "system_prompt"):
-        value = getattr(given, name)
-        if value is not None and check(name, value, str, "a string") and not value.strip():
-            found.append(f"{name}: is empty; leave it out or give null")
-    if given.model and isinstance(given.model, str) and ":" not in given.model:
-        found.append(f"model: {given.model!r} is not provider:name")
-    if given.mcp_servers is not None and check("mcp_servers", given.mcp_servers, list, "a list of names"):
-        if not all(isinstance(name, str) for name in given.mcp_servers):
-            found.append("mcp_servers: is not a list of names")
-    timeouts = ["turn_timeout_seconds"]
-    if isinstance(given, AgentConversationInput):
-        timeouts.append("idle_timeout_seconds")
-    for name in timeouts:
-        value = getattr(given, name)
-        if value is not None and check(name, value, (int, float), "a number of seconds"):
-            if not 0 < value <= 31_536_000:
-                found.append(f"{name}: {value} is not between 0 and 31536000 seconds")
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            found.append(f"{name}: {value!r} is not a number of seconds")
+        elif not 0 < value <= LONGEST_SECONDS:
+            found.append(f"{name}: {value} is not above 0 and at most {LONGEST_SECONDS} seconds")
     return found
+
+
+LONGEST_SECONDS: Final = 31_536_000
+"""A year."""

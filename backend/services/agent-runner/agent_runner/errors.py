@@ -1,4 +1,5 @@
-"""Errors that a turn can end with. Each knows the application error type that clients see (`contract.ErrorType`)."""
+"""Errors that a turn can end with. Each knows the application error type that clients see
+(`contract.ErrorType`)."""
 
 from __future__ import annotations
 

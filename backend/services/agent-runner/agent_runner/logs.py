@@ -16,7 +16,8 @@ import structlog
 REDACTED: Final = "[redacted]"
 
 _SECRET_KEY: Final = re.compile(
-    r"(^|[_-])(api[_-]?key|key|token|secret|password|passwd|authorization|credentials?)$", re.IGNORECASE
+    r"(^|[_-])(api[_-]?key|key|token|secret|password|passwd|authorization|credentials?)$",
+    re.IGNORECASE,
 )
 _SECRET_TEXT: Final = (
     re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"),  # user:password in a URL
@@ -34,7 +35,8 @@ _LEVELS: Final = {
 
 
 class Redactor:
-    """Removes known secret values, whatever looks like a secret, and values whose key says that they are one."""
+    """Removes known secret values, whatever looks like a secret, and values whose key says that
+    they are one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = tuple(secrets)
@@ -63,10 +65,23 @@ class Redactor:
     def __call__(
         self, logger: Any, method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """The structlog processor. Runs after tracebacks were made text, so that those are searched too."""
+        """The structlog processor. Runs after tracebacks were made text, so that those are searched
+        too."""
         for key in list(event):
             event[key] = self._item(key, event[key])
         return event
+
+
+_NOISE: Final = ("temporal_log", "__temporal_error_identifier")
+
+
+def _without_noise(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """temporalio's attributes that say nothing in a log line."""
+    for key in _NOISE:
+        event.pop(key, None)
+    return event
 
 
 def configure(
@@ -93,6 +108,7 @@ def configure(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _without_noise,
             structlog.processors.format_exc_info,
             redactor,
             renderer,
@@ -105,10 +121,16 @@ def configure(
     # libraries speak from warning on: their info lines carry URLs and prompts
     root.setLevel(max(_LEVELS[level], logging.WARNING) if level != "debug" else logging.INFO)
     logging.getLogger("agent_runner").setLevel(_LEVELS[level])
+    # logs each failing activity again, with a traceback; `activities.py` has said it in one line
+    logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *(processor for processor in shared if not isinstance(processor, structlog.stdlib.ExtraAdder)),
+            *(
+                processor
+                for processor in shared
+                if not isinstance(processor, structlog.stdlib.ExtraAdder)
+            ),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

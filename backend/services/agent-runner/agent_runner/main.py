@@ -1,12 +1,14 @@
 """The command line.
 
-Start-up order is part of the design: arguments, `--version`, `--help` and configuration errors come with the standard
-library alone; the typed settings, logging and Temporal follow, the agent's packages last (`warm_up.py`).
+Start-up order is part of the design: arguments, `--version`, `--help` and configuration errors come
+with the standard library alone; the typed settings, logging and Temporal follow, the agent's
+packages last (`warm_up.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -60,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
         help="print version, platform, Python and, in a tagged build, the commit",
     )
     root.add_argument(
-        "--help-variables", action="store_true", help="print every variable, with default and meaning"
+        "--help-variables",
+        action="store_true",
+        help="print every variable, with default and meaning",
     )
     commands = root.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
     check = commands.add_parser(
@@ -129,14 +133,13 @@ def _utf8_streams() -> None:
 def leave(code: int) -> NoReturn:
     """End the process with exactly this code: the one place where it ends.
 
-    temporalio's Rust threads can call into an interpreter that is finalizing, which aborts the process (SIGABRT)
-    instead of returning its exit code. Everything orderly has happened by now, so the finalization is skipped.
+    temporalio's Rust threads can call into an interpreter that is finalizing, which aborts the
+    process (SIGABRT) instead of returning its exit code. Everything orderly has happened by now, so
+    the finalization is skipped.
     """
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError, ValueError):  # a closed pipe
             stream.flush()
-        except (OSError, ValueError):  # a closed pipe
-            pass
     os._exit(code)
 
 

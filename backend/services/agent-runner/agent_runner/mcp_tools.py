@@ -54,8 +54,9 @@ def _connection(server: Mapping[str, Any]) -> Any:
 async def tools(servers: Mapping[str, dict[str, Any]]) -> AsyncIterator[list[BaseTool]]:
     """Connect to the servers, yield their tools named `SERVER_TOOL`, and disconnect.
 
-    One session a server for the whole turn, so that a server keeps its state between calls. A stdio server's process
-    ends with the context. Enter and leave it in the same task: the sessions are anyio task groups.
+    One session a server for the whole turn, so that a server keeps its state between calls. A stdio
+    server's process ends with the context. Enter and leave it in the same task: the sessions are
+    anyio task groups.
 
     Raises:
         McpUnavailable: a server did not start or answer in START_TIMEOUT_SECONDS.
@@ -86,6 +87,6 @@ async def tools(servers: Mapping[str, dict[str, Any]]) -> AsyncIterator[list[Bas
 
 def _reason(error: BaseException) -> str:
     """The innermost cause: task groups wrap it."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
+    while inner := getattr(error, "exceptions", None):
+        error = inner[0]
     return " ".join(str(error).split()) or type(error).__name__

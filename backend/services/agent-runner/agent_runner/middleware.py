@@ -1,4 +1,5 @@
-"""What agent-runner adds to the agent's loop: progress, the mark before the first side effect, and a fallback.
+"""What agent-runner adds to the agent's loop: progress, the mark before the first side effect, and
+a fallback.
 
 Imports langchain: only for code that is about to run an agent.
 """
@@ -24,7 +25,8 @@ READ_ONLY_TOOLS: Final = frozenset({"ls", "read_file", "glob", "grep"})
 
 
 class TurnMiddleware(AgentMiddleware[Any, Any, Any]):
-    """Reports each step. Before a tool with side effects starts, the workflow has acknowledged that it will."""
+    """Reports each step. Before a tool with side effects starts, the workflow has acknowledged that
+    it will."""
 
     def __init__(self, progress: ProgressTracker) -> None:
         super().__init__()
@@ -44,7 +46,8 @@ class TurnMiddleware(AgentMiddleware[Any, Any, Any]):
             status = answer.status if isinstance(answer, ToolMessage) else "success"
             return answer
         except Exception as error:
-            # a broken tool is the model's to deal with: what it did so far cannot be undone by failing the turn
+            # a broken tool is the model's to deal with: what it did so far cannot be undone by
+            # failing the turn
             log.warning("tool_failed", tool=name, error=str(error), kind=type(error).__name__)
             return ToolMessage(
                 content=f"Error: the tool {name} failed: {error}",

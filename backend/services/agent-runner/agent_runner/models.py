@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 REQUEST_RETRIES: Final = 2
-"""Further tries of one request by the provider's client, with backoff. A model call has no side effect."""
+"""Further tries of one request by the provider's client, with backoff. A model call has no side
+effect."""
 
 
 @dataclass(frozen=True)
 class Provider:
-    """One wire format. `headers` authorizes a plain HTTP request to `models_path` below the base URL."""
+    """One wire format. `headers` authorizes a plain HTTP request to `models_path` below the base
+    URL."""
 
     build: Callable[[str, Settings], BaseChatModel]
     base_url: Callable[[Settings], str]
@@ -163,10 +165,12 @@ _TRY_AGAIN: Final = frozenset({408, 409, 429})
 
 
 def error_of(error: BaseException, model: str, settings: Settings) -> AgentRunnerError | None:
-    """What an exception of a provider's client means for the turn; None when it is not about the endpoint.
+    """What an exception of a provider's client means for the turn; None when it is not about the
+    endpoint.
 
-    The three clients share no base class, but all carry `status_code` for an HTTP status; connection errors are told
-    by the names of their classes, so that no client has to be imported to recognize another's.
+    The three clients share no base class, but all carry `status_code` for an HTTP status;
+    connection errors are told by the names of their classes, so that no client has to be imported
+    to recognize another's.
     """
     provider, _ = split(model)
     where = f"{model} at {PROVIDERS[provider].base_url(settings)}"

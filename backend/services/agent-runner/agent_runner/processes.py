@@ -1,10 +1,12 @@
-"""Child processes on every platform: how they are started as a group, and how the whole group is ended.
+"""Child processes on every platform: how they are started as a group, and how the whole group is
+ended.
 
 What differs between platforms is data in `PLATFORMS`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 SANDBOX_MARK: Final = "AGENT_RUNNER_SANDBOX_ID"
-"""Environment variable by which a sandbox's processes are found again, also those that left their group."""
+"""Environment variable by which a sandbox's processes are found again, also those that left their
+group."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,9 @@ class Platform:
 
 
 def _posix_kill_group(leader: int) -> None:
-    try:
+    # gone; macOS says EPERM of a group of zombies
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # gone; macOS says EPERM of a group of zombies
-        pass
 
 
 def _windows_kill_group(leader: int) -> None:
@@ -139,7 +141,8 @@ def ended(leader: int) -> None:
 
 
 def kill_marked(sandbox_id: str) -> None:
-    """End what a sandbox's commands left behind outside their groups (Linux; elsewhere nothing is found)."""
+    """End what a sandbox's commands left behind outside their groups (Linux; elsewhere nothing is
+    found)."""
     for pid in this_platform().marked(sandbox_id):
         if pid != os.getpid():
             kill(pid)
@@ -147,15 +150,14 @@ def kill_marked(sandbox_id: str) -> None:
 
 def kill(pid: int) -> None:
     """End one process at once; one that is gone already is fine."""
-    try:
+    with contextlib.suppress(OSError):
         # on Windows os.kill terminates, whatever the signal
         os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    except OSError:
-        pass
 
 
 def kill_all() -> None:
-    """End every group that is still running. Called at the process' end, also from a signal handler."""
+    """End every group that is still running. Called at the process' end, also from a signal
+    handler."""
     for leader in list(_running):  # no lock: a signal handler must not wait for one
         this_platform().kill_group(leader)
 

@@ -22,9 +22,9 @@ SEND_INTERVAL_SECONDS: Final = 1.0
 
 
 class ProgressTracker:
-    """`beat` gets every change (Temporal throttles heartbeats itself). `send` gets what changed, at most once in
-    SEND_INTERVAL_SECONDS, and at once before a tool starts. A failing `send` is logged, except for the first side
-    effect, whose mark must have arrived before the tool may run.
+    """`beat` gets every change (Temporal throttles heartbeats itself). `send` gets what changed, at
+    most once in SEND_INTERVAL_SECONDS, and at once before a tool starts. A failing `send` is
+    logged, except for the first side effect, whose mark must have arrived before the tool may run.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class ProgressTracker:
         """A tool is about to start.
 
         Raises:
-            TurnInterrupted: the workflow could not be told of the first side effect; the tool must not run.
+            TurnInterrupted: the workflow could not be told of the first side effect; the tool must
+            not run.
         """
         self.current.current_tool = name
         if not side_effects:

@@ -1,4 +1,5 @@
-"""The configuration as typed values. The names, defaults and parsers are those of `variables.py`."""
+"""The configuration as typed values. The names, defaults and parsers are those of
+`variables.py`."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def _variable(name: str) -> Any:
 class Settings(BaseSettings):
     """Everything that agent-runner reads from the environment.
 
-    Build it after `variables.problems` found nothing: it does not check what one variable demands of another.
+    Build it after `variables.problems` found nothing: it does not check what one variable demands
+    of another.
     """
 
     model_config = SettingsConfigDict(
@@ -79,9 +81,9 @@ class Settings(BaseSettings):
     )
     command_timeout: float = _variable("AGENT_RUNNER_COMMAND_TIMEOUT_SECONDS")
     command_output_limit: int = _variable("AGENT_RUNNER_COMMAND_OUTPUT_LIMIT_BYTES")
-    command_env: Annotated[
-        tuple[str, ...] | None, NoDecode, _parse("AGENT_RUNNER_COMMAND_ENV")
-    ] = _variable("AGENT_RUNNER_COMMAND_ENV")
+    command_env: Annotated[tuple[str, ...] | None, NoDecode, _parse("AGENT_RUNNER_COMMAND_ENV")] = (
+        _variable("AGENT_RUNNER_COMMAND_ENV")
+    )
     daytona_api_key: SecretStr | None = _variable("DAYTONA_API_KEY")
     daytona_api_url: str = _variable("DAYTONA_API_URL")
     daytona_target: str | None = _variable("DAYTONA_TARGET")
@@ -107,7 +109,9 @@ class Settings(BaseSettings):
     log_format: Annotated[str, _parse("AGENT_RUNNER_LOG_FORMAT")] = _variable(
         "AGENT_RUNNER_LOG_FORMAT"
     )
-    log_level: Annotated[str, _parse("AGENT_RUNNER_LOG_LEVEL")] = _variable("AGENT_RUNNER_LOG_LEVEL")
+    log_level: Annotated[str, _parse("AGENT_RUNNER_LOG_LEVEL")] = _variable(
+        "AGENT_RUNNER_LOG_LEVEL"
+    )
 
     @property
     def cloud(self) -> bool:

@@ -26,7 +26,8 @@ class CommandResult:
 
 
 class Capture:
-    """Keeps the first and the last half of a stream that may be long; memory stays within the limit."""
+    """Keeps the first and the last half of a stream that may be long; memory stays within the
+    limit."""
 
     def __init__(self, limit: int) -> None:
         self._head_limit = limit // 2
@@ -64,10 +65,11 @@ class Capture:
 async def run(
     command: str, *, cwd: str, environment: dict[str, str], timeout: float, output_limit: int
 ) -> CommandResult:
-    """Run `command` by the platform's shell in `cwd`; stdin is empty, stdout and stderr come together.
+    """Run `command` by the platform's shell in `cwd`; stdin is empty, stdout and stderr come
+    together.
 
-    Background processes end with the shell: its whole group is killed at its end, at the time limit (seconds), and
-    when the calling task is cancelled.
+    Background processes end with the shell: its whole group is killed at its end, at the time limit
+    (seconds), and when the calling task is cancelled.
     """
     platform = processes.this_platform()
     process = await asyncio.create_subprocess_exec(
@@ -91,9 +93,7 @@ async def run(
     finally:
         platform.kill_group(process.pid)
         processes.ended(process.pid)
-        await asyncio.shield(
-            _settle(process, reader, environment.get(processes.SANDBOX_MARK, ""))
-        )
+        await asyncio.shield(_settle(process, reader, environment.get(processes.SANDBOX_MARK, "")))
     return CommandResult(
         capture.text(), None if timed_out else process.returncode, capture.dropped > 0, timed_out
     )

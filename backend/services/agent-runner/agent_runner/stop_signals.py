@@ -1,4 +1,5 @@
-"""SIGTERM, SIGINT and Ctrl-Break: the first asks for an orderly stop, a second one ends the process at once."""
+"""SIGTERM, SIGINT and Ctrl-Break: the first asks for an orderly stop, a second one ends the process
+at once."""
 
 from __future__ import annotations
 
@@ -17,23 +18,29 @@ NUMBERS: Final[tuple[signal.Signals, ...]] = tuple(
 SAME_SIGNAL_SECONDS: Final = 0.25
 """The same signal again within this time is an echo, not a second wish.
 
-Ctrl-C reaches a one-file program twice: from the terminal, and forwarded by the bootloader's parent process.
+Ctrl-C reaches a one-file program twice: from the terminal, and forwarded by the bootloader's parent
+process.
 """
 
 
 class StopSignals:
-    """Installs the handlers; keeps what came. Install it before anything slow, from the main thread.
+    """Installs the handlers; keeps what came. Install it before anything slow, from the main
+    thread.
 
-    `end_now(number)` runs at the second signal, in the signal handler, and should not return.
+    `end_now(number)` runs at the second signal (or at the first, where there is nothing to drain),
+    in the signal handler, and should not return.
     """
 
     def __init__(
         self,
         end_now: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        first_ends: bool = False,
     ) -> None:
         self._end_now = end_now
         self._clock = clock
+        self._first_ends = first_ends
         self._first: tuple[int, float] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
@@ -48,6 +55,8 @@ class StopSignals:
             signal.signal(number, self.handle)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
+        if self._first_ends:
+            self._end_now(number)
         now = self._clock()
         if self._first is None:
             self._first = (number, now)

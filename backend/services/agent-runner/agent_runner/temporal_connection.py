@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -109,7 +110,8 @@ async def connect(
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> Client:
-    """Try until it works, with exponential backoff and jitter, for `settings.temporal_connect_timeout` seconds.
+    """Try until it works, with exponential backoff and jitter, for
+    `settings.temporal_connect_timeout` seconds.
 
     Raises:
         TemporalUnreachable: the time is over, or Temporal refused.
@@ -128,7 +130,7 @@ async def connect(
         left = deadline - clock()
         if left <= 0:
             raise TemporalUnreachable(_sentence(settings, last)) from last
-        wait = min(pause * random.uniform(0.8, 1.2), left)  # noqa: S311
+        wait = min(pause * random.uniform(0.8, 1.2), left)
         log.warning(
             "temporal_unreachable",
             address=settings.temporal_service_address,
@@ -151,7 +153,13 @@ def _sentence(settings: Settings, error: Exception) -> str:
     )
 
 
+_CAUSE: Final = re.compile(r'message: \\?"([^"\\]+)|(?:InvalidCertificate|dns error)[^"]*')
+
+
 def _reason(error: Exception) -> str:
+    """The innermost cause in words: the core nests Rust's debug texts."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer"
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    causes = [found[1] or found[0] for found in _CAUSE.finditer(text)]
+    return causes[-1] if causes else text

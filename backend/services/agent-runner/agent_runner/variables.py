@@ -1,8 +1,8 @@
 """Every environment variable of agent-runner: the one table.
 
-Three readers share it: the check at start (`problems`), the typed settings (`settings.py`) and the table in
-`docs/configuration.md` (`markdown_table`, which a test compares). Only the standard library is imported, so that a
-configuration error is reported before anything heavy is loaded.
+Three readers share it: the check at start (`problems`), the typed settings (`settings.py`) and the
+table in `docs/configuration.md` (`markdown_table`, which a test compares). Only the standard
+library is imported, so that a configuration error is reported before anything heavy is loaded.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class Problem:
 class Variable:
     """One environment variable.
 
-    `parse` turns the text into a value and raises ValueError with a sentence for the user. `default` is text that
-    `parse` accepts, or None. `needed` says why the variable is required with this environment, or returns None.
+    `parse` turns the text into a value and raises ValueError with a sentence for the user.
+    `default` is text that `parse` accepts, or None. `needed` says why the variable is required with
+    this environment, or returns None.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Variable:
         return f"`{self.default}`" if self.default is not None else "not set"
 
 
-# --- parsers -----------------------------------------------------------------------------------------------------
+# --- parsers
 
 
 def text(value: str) -> str:
@@ -145,7 +146,9 @@ def url(*schemes: str) -> Parser:
         except ValueError as error:
             raise ValueError(f"is not a URL: {error}") from None
         if parts.scheme not in schemes:
-            raise ValueError(f"is not a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+            raise ValueError(
+                f"is not a URL that starts with {' or '.join(s + '://' for s in schemes)}"
+            )
         if not host and parts.scheme != "unix":
             raise ValueError("is a URL without a host")
         return stripped
@@ -197,11 +200,14 @@ _SERVER_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 def mcp_servers(value: str) -> dict[str, dict[str, Any]]:
-    """A JSON object: name to `{"command", "args", "env"}` (stdio) or `{"url", "headers"}` (HTTP)."""
+    """A JSON object: name to `{"command", "args", "env"}` (stdio) or `{"url", "headers"}`
+    (HTTP)."""
     try:
         servers = json.loads(value)
     except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+        raise ValueError(
+            f"is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from None
     if not isinstance(servers, dict):
         raise ValueError("is not a JSON object of server names")
     for name, server in servers.items():
@@ -212,7 +218,9 @@ def mcp_servers(value: str) -> dict[str, dict[str, Any]]:
         kinds = _MCP_STDIO_FIELDS if "command" in server else _MCP_HTTP_FIELDS
         for field, item in server.items():
             if field not in kinds:
-                raise ValueError(f"server {name!r} has an unknown field {field!r}; there are {', '.join(kinds)}")
+                raise ValueError(
+                    f"server {name!r} has an unknown field {field!r}; there are {', '.join(kinds)}"
+                )
             kinds[field](f"{field} of server {name!r}", item)
     return servers
 
@@ -244,7 +252,7 @@ _MCP_STDIO_FIELDS: Final = {"command": _string, "args": _strings, "env": _string
 _MCP_HTTP_FIELDS: Final = {"url": _http_url, "headers": _string_map}
 
 
-# --- when a variable is required -----------------------------------------------------------------------------------
+# --- when a variable is required
 
 
 def value_of(name: str, environment: Environment) -> str | None:
@@ -287,8 +295,8 @@ def _always(environment: Environment) -> str | None:
 
 def _model_needed(environment: Environment) -> str | None:
     return (
-        "is required; its provider says what else is: openai OPENAI_API_KEY (unless OPENAI_BASE_URL names a server "
-        "without keys), anthropic ANTHROPIC_API_KEY, ollama nothing"
+        "is required; its provider says what else is: openai OPENAI_API_KEY (unless "
+        "OPENAI_BASE_URL names a server without keys), anthropic ANTHROPIC_API_KEY, ollama nothing"
     )
 
 
@@ -303,7 +311,11 @@ def _openai_key_needed(environment: Environment) -> str | None:
 
 
 def _anthropic_key_needed(environment: Environment) -> str | None:
-    return "is required by AGENT_RUNNER_MODEL=anthropic:…" if provider_of(environment) == "anthropic" else None
+    return (
+        "is required by AGENT_RUNNER_MODEL=anthropic:…"
+        if provider_of(environment) == "anthropic"
+        else None
+    )
 
 
 def _with(name: str, wanted: str) -> Callable[[Environment], str | None]:
@@ -326,7 +338,7 @@ def _pair(other: str) -> Callable[[Environment], str | None]:
     return needed
 
 
-# --- the table -----------------------------------------------------------------------------------------------------
+# --- the table
 
 VARIABLES: Final[tuple[Variable, ...]] = (
     Variable(
@@ -460,8 +472,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "both",
         boolean,
         "false",
-        "Whether answers are streamed; a server that answers a streaming request without a stream is asked again "
-        "without.",
+        "Whether answers are streamed; a server that answers a streaming request without a stream "
+        "is asked again without.",
         default="true",
     ),
     Variable(
@@ -509,7 +521,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "both",
         one_of("local", "cloud"),
         "cloud",
-        "`local`: a worker for itself; `cloud`: reports to a backend, with Redis and Daytona as defaults.",
+        "`local`: a worker for itself; `cloud`: reports to a backend, with Redis and Daytona as "
+        "defaults.",
         default="local",
     ),
     Variable(
@@ -549,7 +562,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "both",
         names,
         "JAVA_HOME,HTTPS_PROXY",
-        "Variables that shell commands get besides `PATH`, `HOME`, `LANG`, `TMPDIR`; by name, separated by commas.",
+        "Variables that shell commands get besides `PATH`, `HOME`, `LANG`, `TMPDIR`; by name, "
+        "separated by commas.",
     ),
     Variable(
         "DAYTONA_API_KEY",
@@ -589,8 +603,10 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "AGENT_RUNNER_MCP_SERVERS",
         "both",
         mcp_servers,
-        '{"docs": {"url": "http://127.0.0.1:9000/mcp"}, "git": {"command": "mcp-server-git", "args": ["-v"]}}',
-        "MCP servers, a JSON object: name to `command`, `args`, `env` (stdio) or `url`, `headers` (HTTP).",
+        '{"docs": {"url": "http://127.0.0.1:9000/mcp"}, '
+        '"git": {"command": "mcp-server-git", "args": ["-v"]}}',
+        "MCP servers, a JSON object: name to `command`, `args`, `env` (stdio) or `url`, `headers` "
+        "(HTTP).",
         default="{}",
         # `env` and `headers` hold tokens
         secret=True,
@@ -675,7 +691,11 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         secret=True,
     ),
     Variable(
-        "AGENT_RUNNER_OAUTH_SCOPE", "cloud", text, "status.write", "OAuth 2 scopes, space-separated."
+        "AGENT_RUNNER_OAUTH_SCOPE",
+        "cloud",
+        text,
+        "status.write",
+        "OAuth 2 scopes, space-separated.",
     ),
     Variable(
         "AGENT_RUNNER_LOG_FORMAT",
@@ -698,7 +718,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
 BY_NAME: Final[dict[str, Variable]] = {variable.name: variable for variable in VARIABLES}
 
 
-# --- readers -------------------------------------------------------------------------------------------------------
+# --- readers
 
 
 def problems(environment: Environment) -> list[Problem]:
@@ -725,7 +745,8 @@ def problems(environment: Environment) -> list[Problem]:
 
 
 def unknown(environment: Environment) -> dict[str, str | None]:
-    """Variables that look like ours but are not in the table, each with the nearest name that is."""
+    """Variables that look like ours but are not in the table, each with the nearest name that
+    is."""
     return {
         name: next(iter(difflib.get_close_matches(name, BY_NAME, n=1)), None)
         for name in sorted(environment)
@@ -739,7 +760,10 @@ IGNORED: Final = frozenset({"AGENT_RUNNER_SANDBOX_ID"})
 
 def markdown_table() -> str:
     """The table of `docs/configuration.md`."""
-    rows = ["| variable | mode | required or default | example | meaning |", "|---|---|---|---|---|"]
+    rows = [
+        "| variable | mode | required or default | example | meaning |",
+        "|---|---|---|---|---|",
+    ]
     rows += [
         f"| `{v.name}` | {v.mode} | {v.requirement()} | `{v.example}` | {v.meaning}"
         f"{' Secret.' if v.secret else ''} |"

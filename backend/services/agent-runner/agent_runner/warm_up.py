@@ -20,7 +20,8 @@ _lock = threading.Lock()
 def agent_module() -> ModuleType:
     """The module `agent_runner.agent` with everything that it needs. Blocks: call it in a thread.
 
-    One thread at a time: two that import one graph of packages in different orders can see half-made modules.
+    One thread at a time: two that import one graph of packages in different orders can see
+    half-made modules.
     """
     with _lock:
         from agent_runner import agent
@@ -40,8 +41,9 @@ def load(settings: Settings) -> None:
             if settings.mcp_servers:
                 import langchain_mcp_adapters.client  # noqa: F401
             if settings.sandbox == "daytona":
-                import agent_runner.sandbox.daytona_backend
                 import daytona  # noqa: F401
+
+                import agent_runner.sandbox.daytona_backend
             else:
                 import agent_runner.sandbox.local_backend  # noqa: F401
     except Exception as error:

@@ -1,6 +1,7 @@
 """The Temporal workers of this process: one on the shared task queue, one on a queue of its own.
 
-What is tied to this process (local sandboxes, threads in memory) is worked on through its own queue.
+What is tied to this process (local sandboxes, threads in memory) is worked on through its own
+queue.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 import uuid
 from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -28,6 +29,8 @@ from agent_runner.worker_process import STOPPED_TURNS_SECONDS
 from agent_runner.workflows import WORKFLOWS
 
 log = logs.get(__name__)
+
+_T = TypeVar("_T")
 
 _HEARTBEAT_INTERVAL: Final = timedelta(seconds=1)
 """Cancellation reaches an activity with the answer to a heartbeat."""
@@ -120,9 +123,7 @@ async def _work(
         )
         warm_up.start(settings)
         await _unless(stop, failure)
-    log.info(
-        "worker_draining", signal=signals.received, grace_seconds=settings.shutdown_grace
-    )
+    log.info("worker_draining", signal=signals.received, grace_seconds=settings.shutdown_grace)
     limit = settings.shutdown_grace + STOPPED_TURNS_SECONDS
     _, late = await asyncio.wait(
         [asyncio.create_task(worker.shutdown()) for worker in both], timeout=limit
@@ -133,9 +134,9 @@ async def _work(
     return exit_codes.OK
 
 
-async def _unless[T](stop: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None when the stop comes first (the work is then cancelled, unless it is a future that
-    others wait for too)."""
+async def _unless(stop: asyncio.Event, work: Awaitable[_T]) -> _T | None:
+    """The result of `work`, or None when the stop comes first (the work is then cancelled, unless
+    it is a future that others wait for too)."""
     task = asyncio.ensure_future(work)
     waiting = asyncio.create_task(stop.wait())
     try:
@@ -152,7 +153,8 @@ async def _unless[T](stop: asyncio.Event, work: Awaitable[T]) -> T | None:
 async def _until_polling(
     client: Client, settings: Settings, failure: asyncio.Future[list[None]]
 ) -> None:
-    """Wait until Temporal itself lists this worker among the queue's pollers, so that "polling" is true."""
+    """Wait until Temporal itself lists this worker among the queue's pollers, so that "polling" is
+    true."""
     deadline = time.monotonic() + 10
     request = DescribeTaskQueueRequest(
         namespace=settings.temporal_namespace,
@@ -173,7 +175,8 @@ async def _until_polling(
 
 
 async def _end_children() -> None:
-    """Nothing that this process started outlives it. MCP servers end with their turn; this is for those that hung."""
+    """Nothing that this process started outlives it. MCP servers end with their turn; this is for
+    those that hung."""
     processes.kill_all()
     for pid in processes.descendants():
         processes.kill(pid)

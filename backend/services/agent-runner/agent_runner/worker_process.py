@@ -1,4 +1,5 @@
-"""The worker's life: connect, poll, drain, end. Returns the exit code; `main.leave` ends the process with it."""
+"""The worker's life: connect, poll, drain, end. Returns the exit code; `main.leave` ends the
+process with it."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from agent_runner import exit_codes, processes
 from agent_runner.stop_signals import StopSignals
 
 STOPPED_TURNS_SECONDS: Final = 10.0
-"""After the grace period: how long stopped turns may take to kill their commands and say so to Temporal."""
+"""After the grace period: how long stopped turns may take to kill their commands and say so to
+Temporal."""
 
 
 def _end_now(number: int) -> None:
@@ -36,7 +38,8 @@ def run() -> int:
         log.warning("unknown_variable", name=name, did_you_mean=near)
     from agent_runner import temporal_connection, worker
 
-    # a loop of our own, never closed: asyncio.run would wait for its threads, and the process ends right after
+    # a loop of our own, never closed: asyncio.run would wait for its threads, and the process ends
+    # right after
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

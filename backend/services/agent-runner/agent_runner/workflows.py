@@ -1,7 +1,8 @@
 """The workflows `AgentTurn` and `AgentConversation`.
 
-Deterministic code that runs in Temporal's sandbox: no I/O, no environment, no import inside a function (a lazy import in
-a sandboxed workflow hangs it). The README's client contract says what goes in and out.
+Deterministic code that runs in Temporal's sandbox: no I/O, no environment, no import inside a
+function (a lazy import in a sandboxed workflow hangs it). The README's client contract says what
+goes in and out.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.converter import value_to_type
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -23,6 +25,7 @@ from temporalio.exceptions import (
 
 with workflow.unsafe.imports_passed_through():
     from agent_runner.contract import (
+        DEFAULT_IDLE_SECONDS,
         PERMANENT,
         SLOT_TIMEOUT_SECONDS,
         TRANSIENT,
@@ -45,8 +48,10 @@ with workflow.unsafe.imports_passed_through():
         TurnResult,
         TurnSummary,
         UserMessage,
-        input_problems,
+        problems_of,
     )
+
+_Input = TypeVar("_Input", AgentTurnInput, AgentConversationInput)
 
 MAX_ATTEMPTS: Final = 3
 """Runs of one turn, as long as no tool with side effects has started."""
@@ -55,9 +60,10 @@ TURNS_SHOWN: Final = 20
 SLOT_TIMEOUT: Final = timedelta(seconds=SLOT_TIMEOUT_SECONDS)
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
 QUEUE_TIMEOUT: Final = timedelta(seconds=120)
-"""How long a task may wait for the one worker that holds a sandbox before that worker counts as gone."""
+"""How long a task may wait for the one worker that holds a sandbox before that worker counts as
+gone."""
 
-_SETUP: Final = {
+_SETUP: Final[dict[str, Any]] = {
     "start_to_close_timeout": timedelta(seconds=120),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(seconds=1),
@@ -93,6 +99,10 @@ class _Runner:
     def busy(self) -> bool:
         return self._task is not None
 
+    def cancel_requested(self) -> bool:
+        """By the signal; a method, for it changes during an await."""
+        return self._cancel_requested
+
     def cancel(self) -> None:
         """Cancel the turn that runs, or else the next one before it starts."""
         self._cancel_requested = True
@@ -106,7 +116,9 @@ class _Runner:
 
     # -- steps
 
-    async def prepare(self, thread_id: str | None, options: TurnOptions, *, had_turns: bool) -> None:
+    async def prepare(
+        self, thread_id: str | None, options: TurnOptions, *, had_turns: bool
+    ) -> None:
         """Thread, then sandbox, where they are not there yet."""
         if self.thread is None:
             self.status.phase = Phase.CREATING_THREAD
@@ -120,7 +132,7 @@ class _Runner:
                     mcp_servers=options.mcp_servers,
                 ),
                 result_type=ThreadInfo,
-                **_SETUP,  # type: ignore[arg-type]  # keyword arguments that both calls share
+                **_SETUP,
             )
             self.status.thread_id = self.thread.thread_id
         if self.sandbox is None:
@@ -135,29 +147,30 @@ class _Runner:
                 raise
 
     async def _create_sandbox(self, queue: str | None) -> SandboxInfo:
-        return await workflow.execute_activity(
+        created: SandboxInfo = await workflow.execute_activity(
             "create_sandbox",
             CreateSandbox(key=f"{workflow.info().run_id}-{self._sandboxes}"),
             result_type=SandboxInfo,
             task_queue=queue,
             schedule_to_start_timeout=QUEUE_TIMEOUT if queue else None,
-            **_SETUP,  # type: ignore[arg-type]  # keyword arguments that both calls share
+            **_SETUP,
         )
+        return created
 
     async def turn(
         self, message: str, thread_id: str | None, options: TurnOptions, *, had_turns: bool = False
     ) -> TurnResult:
         """Run one turn to its end.
 
-        Returns a result with status `completed`, or `cancelled` after the signal. Raises `_TurnFailed`, or
-        asyncio.CancelledError when the workflow itself is cancelled.
+        Returns a result with status `completed`, or `cancelled` after the signal. Raises
+        `_TurnFailed`, or asyncio.CancelledError when the workflow itself is cancelled.
         """
         self.status.turn += 1
         self.status.turn_id = turn_id = f"turn-{workflow.uuid4()}"
         self.status.attempt = 0
         self.status.progress = Progress()
         self.status.error = None
-        if self._cancel_requested:
+        if self.cancel_requested():
             self._cancel_requested = False
             return self._cancelled(turn_id)
         task = asyncio.create_task(
@@ -166,15 +179,14 @@ class _Runner:
         self._task = task
         try:
             result = await task
-            if result.status == "cancelled" and not self._cancel_requested:
+            if result.status == "cancelled" and not self.cancel_requested():
                 # the workflow itself was cancelled; its activity turned that into a result
                 raise asyncio.CancelledError
             return result
         except (asyncio.CancelledError, ActivityError) as error:
-            if not is_cancelled_exception(error):
-                assert isinstance(error, ActivityError)
+            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
                 raise _TurnFailed(_application_error(error)) from error
-            if not self._cancel_requested:
+            if not self.cancel_requested():
                 raise
             return self._cancelled(turn_id)
         finally:
@@ -213,11 +225,12 @@ class _Runner:
             await asyncio.sleep(2 ** (self.status.attempt - 1))
 
     async def _run_once(self, turn_id: str, message: str, options: TurnOptions) -> TurnResult:
-        assert self.thread is not None and self.sandbox is not None
+        assert self.thread is not None
+        assert self.sandbox is not None
         self.status.phase = Phase.RUNNING
         limit = options.turn_timeout_seconds or self.thread.turn_timeout_seconds
         queue = self.sandbox.queue or self.thread.queue
-        return await workflow.execute_activity(
+        result: TurnResult = await workflow.execute_activity(
             "run_turn",
             RunTurn(
                 thread_id=self.thread.thread_id,
@@ -231,7 +244,8 @@ class _Runner:
             result_type=TurnResult,
             task_queue=queue,
             schedule_to_start_timeout=QUEUE_TIMEOUT if queue else None,
-            # the activity keeps the limit itself, from when it has a free slot; heartbeats tell a dead worker
+            # the activity keeps the limit itself, from when it has a free slot; heartbeats tell a
+            # dead worker
             start_to_close_timeout=timedelta(seconds=limit) + SLOT_TIMEOUT + timedelta(seconds=60),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             # repeated by _attempts, which knows from the history whether a tool has started
@@ -239,12 +253,14 @@ class _Runner:
             # the sandbox is removed only after its commands were killed
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
+        return result
 
     def _may_repeat(self, error: ActivityError) -> bool:
         if self.status.progress.tools_started or self.status.attempt >= MAX_ATTEMPTS:
             return False
         if error.activity_type != "run_turn":
-            # setup activities had their own retries; a worker that never took them is another matter
+            # setup activities had their own retries; a worker that never took them is another
+            # matter
             cause = error.cause
             return isinstance(cause, TimeoutError) and cause.type == TimeoutType.SCHEDULE_TO_START
         return _application_error(error).type in TRANSIENT
@@ -276,7 +292,8 @@ class _Runner:
             workflow.logger.warning("sandbox_not_removed: %s: %s", sandbox.sandbox_id, error.cause)
 
     async def report(self, phase: str, detail: str = "") -> None:
-        """Tell the backend, in cloud mode. A backend that does not answer does not fail the turn."""
+        """Tell the backend, in cloud mode. A backend that does not answer does not fail the
+        turn."""
         if self.thread is None or not self.thread.report_status:
             return
         try:
@@ -325,7 +342,11 @@ def _application_error(error: ActivityError) -> ApplicationError:
         TimeoutType.START_TO_CLOSE,
         TimeoutType.SCHEDULE_TO_CLOSE,
     ):
-        kind = ErrorType.TURN_LIMIT if error.activity_type == "run_turn" else ErrorType.SANDBOX_UNAVAILABLE
+        kind = (
+            ErrorType.TURN_LIMIT
+            if error.activity_type == "run_turn"
+            else ErrorType.SANDBOX_UNAVAILABLE
+        )
         return ApplicationError(
             f"{error.activity_type} took longer than its time limit", type=kind, non_retryable=True
         )
@@ -336,10 +357,20 @@ def _application_error(error: ActivityError) -> ApplicationError:
     )
 
 
-def _refuse_bad_input(given: AgentTurnInput | AgentConversationInput) -> None:
-    problems = input_problems(given)
-    if problems:
-        raise ApplicationError("; ".join(problems), type=ErrorType.INVALID_INPUT, non_retryable=True)
+def _parsed(given: Any, kind: type[_Input]) -> _Input:
+    """The input as its dataclass.
+
+    Inputs are taken as plain JSON and checked here: what temporalio cannot decode for a type hint
+    fails the workflow *task*, which Temporal repeats for ever, and the client waits.
+    """
+    problems = problems_of(given, kind)
+    if not problems:
+        try:
+            parsed: _Input = value_to_type(kind, given or {})
+            return parsed
+        except (TypeError, ValueError) as error:
+            problems = [f"input: {error}"]
+    raise ApplicationError("; ".join(problems), type=ErrorType.INVALID_INPUT, non_retryable=True)
 
 
 @workflow.defn(name="AgentTurn")
@@ -350,8 +381,8 @@ class AgentTurn:
         self._runner = _Runner()
 
     @workflow.run
-    async def run(self, given: AgentTurnInput) -> TurnResult:
-        _refuse_bad_input(given)
+    async def run(self, raw: Any = None) -> TurnResult:
+        given = _parsed(raw, AgentTurnInput)
         runner = self._runner
         phase, detail = Phase.FAILED, ""
         try:
@@ -391,8 +422,8 @@ class AgentConversation:
         self._closing = False
 
     @workflow.run
-    async def run(self, given: AgentConversationInput) -> ConversationResult:
-        _refuse_bad_input(given)
+    async def run(self, raw: Any = None) -> ConversationResult:
+        given = _parsed(raw, AgentConversationInput)
         runner = self._runner
         if given.resume is not None:
             self._resume(given.resume)
@@ -401,7 +432,7 @@ class AgentConversation:
         outcome = Phase.FAILED
         try:
             end = "idle"
-            while await self._next_message(given.idle_timeout_seconds):
+            while await self._next_message(given.idle_timeout_seconds or DEFAULT_IDLE_SECONDS):
                 await self._answer(self._messages.popleft(), given)
                 if workflow.info().is_continue_as_new_suggested():
                     await self._continue_as_new(given)

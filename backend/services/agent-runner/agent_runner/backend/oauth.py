@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Final
 
 import jwt
-from authlib.integrations.httpx_client import AsyncOAuth2Client
-from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]  # no stubs
+from authlib.integrations.httpx_client import (  # type: ignore[import-untyped]  # no stubs
+    AsyncOAuth2Client,
+)
 from httpx import HTTPError
 
 from agent_runner.errors import AgentRunnerError, ConfigurationError
@@ -32,7 +35,7 @@ class TokenSource:
         secret = settings.oauth_client_secret
         if not (settings.oauth_token_url and settings.oauth_client_id and secret):
             raise ConfigurationError(
-                "AGENT_RUNNER_OAUTH_TOKEN_URL, _CLIENT_ID and _CLIENT_SECRET are required in cloud mode"
+                "cloud mode needs AGENT_RUNNER_OAUTH_TOKEN_URL, …_CLIENT_ID, …_CLIENT_SECRET"
             )
         self._url = settings.oauth_token_url
         self._scope = settings.oauth_scope
@@ -83,7 +86,8 @@ class TokenSource:
 
 
 def expiry(token: str, expires_in: object, now: float) -> float:
-    """When the token expires, as seconds since the epoch: by its own `exp` if it is a JWT, else by `expires_in`.
+    """When the token expires, as seconds since the epoch: by its own `exp` if it is a JWT, else by
+    `expires_in`.
 
     The signature is not checked: that is the backend's business, and only the time is used.
     """
@@ -95,8 +99,6 @@ def expiry(token: str, expires_in: object, now: float) -> float:
     except jwt.PyJWTError:  # an opaque token
         pass
     if isinstance(expires_in, int | float | str):
-        try:
+        with contextlib.suppress(ValueError):
             times.append(now + float(expires_in))
-        except ValueError:
-            pass
     return min(times, default=now + _DEFAULT_LIFETIME_SECONDS)

@@ -71,7 +71,7 @@ class DaytonaBackend(BaseSandbox):
         self,
         command: str,
         *,
-        timeout: int | None = None,  # noqa: ASYNC109  # the model's wish, not ours
+        timeout: int | None = None,
     ) -> ExecuteResponse:
         limit = min(timeout, self._limits.timeout) if timeout else self._limits.timeout
         try:
@@ -145,9 +145,7 @@ class DaytonaBackend(BaseSandbox):
         try:
             remote = self._remote(file_path)
             if remote == self._root:
-                return DeleteResult(
-                    error="Error: '/' is the sandbox itself and cannot be deleted"
-                )
+                return DeleteResult(error="Error: '/' is the sandbox itself and cannot be deleted")
             await self._sandbox.fs.delete_file(remote, recursive=True)
         except Exception as error:
             return DeleteResult(error=f"Error deleting '{file_path}': {error}")

@@ -22,7 +22,8 @@ log = logs.get(__name__)
 
 _LABEL: Final = "agent-runner"
 _AUTO_STOP_MINUTES: Final = 30
-"""A sandbox that nobody uses for so long stops, and is deleted as it is ephemeral: the net under a lost worker."""
+"""A sandbox that nobody uses for so long stops, and is deleted as it is ephemeral: the net under a
+lost worker."""
 
 _CREATE_TIMEOUT_SECONDS: Final = 100
 """Below the activity's own time limit."""
@@ -130,7 +131,7 @@ class DaytonaSandboxes:
 
     async def close(self) -> None:
         if self._client is not None:
-            await self._client.close()
+            await self._client.close()  # type: ignore[no-untyped-call]  # the SDK's
             self._client = None
 
 
@@ -140,7 +141,8 @@ def _name(key: str) -> str:
 
 @contextlib.contextmanager
 def _environment_kept() -> Iterator[None]:
-    """The SDK reads `.env` itself, and lets it override the environment; ours says that the environment wins."""
+    """The SDK reads `.env` itself, and lets it override the environment; ours says that the
+    environment wins."""
     before = dict(os.environ)
     try:
         yield

@@ -38,8 +38,8 @@ class CommandLimits:
 class LocalSandboxes:
     """Sandboxes as directories `ROOT/worker-PID-RANDOM/KEY`, mode 0700.
 
-    The worker's own directory goes when the worker ends in order; what a killed worker left is removed by the next one
-    on the same root, by the process id in its name.
+    The worker's own directory goes when the worker ends in order; what a killed worker left is
+    removed by the next one on the same root, by the process id in its name.
     """
 
     kind = "local"
@@ -67,7 +67,8 @@ class LocalSandboxes:
                 hasattr(os, "getuid") and found.st_uid not in (os.getuid(), 0)
             ):
                 raise SandboxUnavailable(
-                    f"sandbox root {self._root} belongs to another user; set AGENT_RUNNER_SANDBOX_ROOT"
+                    f"sandbox root {self._root} belongs to another user; "
+                    "set AGENT_RUNNER_SANDBOX_ROOT"
                 )
             own.mkdir(mode=0o700)
         except OSError as error:
@@ -159,14 +160,14 @@ def remove_tree(directory: Path) -> None:
     def retry(function: object, path: str, error: BaseException) -> None:
         if isinstance(error, FileNotFoundError):
             return
+        entry = Path(path)
         try:
-            parent = os.path.dirname(path)
-            os.chmod(parent, 0o700)
-            if os.path.isdir(path) and not os.path.islink(path):
-                os.chmod(path, 0o700)
-                shutil.rmtree(path, ignore_errors=True)
+            entry.parent.chmod(0o700)
+            if entry.is_dir() and not entry.is_symlink():
+                entry.chmod(0o700)
+                shutil.rmtree(entry, ignore_errors=True)
             else:
-                os.unlink(path)
+                entry.unlink()
         except OSError as failed:
             log.warning("sandbox_remains", path=path, reason=failed.strerror)
 

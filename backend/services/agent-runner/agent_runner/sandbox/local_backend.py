@@ -1,16 +1,17 @@
-"""The agent's view of a local sandbox: deepagents' file tools and `execute`, held inside one directory.
+"""The agent's view of a local sandbox: deepagents' file tools and `execute`, held inside one
+directory.
 
-File tools see the directory as `/`. No path leaves it: `..` and symlinks are resolved first. Shell commands are bounded
-(environment, time, output, process group) but run as the worker's user: what must not be trusted belongs in Daytona.
+File tools see the directory as `/`. No path leaves it: `..` and symlinks are resolved first. Shell
+commands are bounded (environment, time, output, process group) but run as the worker's user: what
+must not be trusted belongs in Daytona.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepagents.backends import FilesystemBackend
 from deepagents.backends.protocol import (
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 
 class LocalBackend(SandboxBackendProtocol):
-    """File operations by deepagents' FilesystemBackend, after our own check of the path; commands by `shell.run`."""
+    """File operations by deepagents' FilesystemBackend, after our own check of the path; commands
+    by `shell.run`."""
 
     def __init__(self, sandbox_id: str, directory: Path, limits: CommandLimits) -> None:
         self._id = sandbox_id
@@ -132,9 +134,10 @@ class LocalBackend(SandboxBackendProtocol):
         self,
         command: str,
         *,
-        timeout: int | None = None,  # noqa: ASYNC109  # the model's wish, not ours
+        timeout: int | None = None,
     ) -> ExecuteResponse:
-        """Run a shell command in the sandbox directory; `timeout` (seconds) can only shorten the limit."""
+        """Run a shell command in the sandbox directory; `timeout` (seconds) can only shorten the
+        limit."""
         limit = min(timeout, self._limits.timeout) if timeout else self._limits.timeout
         try:
             result = await shell.run(
@@ -147,11 +150,15 @@ class LocalBackend(SandboxBackendProtocol):
                 output_limit=self._limits.output,
             )
         except (OSError, ValueError) as error:  # no such shell; a NUL in the command
-            return ExecuteResponse(output=f"Error: the command was not started: {error}", exit_code=127)
+            return ExecuteResponse(
+                output=f"Error: the command was not started: {error}", exit_code=127
+            )
         if result.timed_out:
             note = f"[killed after {limit:g} seconds, the time limit]"
             return ExecuteResponse(
-                output=f"{result.output}\n{note}".lstrip(), exit_code=124, truncated=result.truncated
+                output=f"{result.output}\n{note}".lstrip(),
+                exit_code=124,
+                truncated=result.truncated,
             )
         return ExecuteResponse(
             output=result.output, exit_code=result.exit_code, truncated=result.truncated
@@ -159,5 +166,4 @@ class LocalBackend(SandboxBackendProtocol):
 
     def execute(self, command: str, *, timeout: int | None = None) -> ExecuteResponse:
         """The same for callers without an event loop."""
-        run: Any = partial(self.aexecute, command, timeout=timeout)
-        return asyncio.run(run())
+        return asyncio.run(self.aexecute(command, timeout=timeout))

@@ -19,8 +19,9 @@ _PREFIX: Final = "agent-runner:thread:"
 
 
 class RedisStore:
-    """Three keys a thread: `…:ID` (marks that it exists), `…:ID:messages` (list of JSON), `…:ID:turns` (turn id to
-    result). The braces make one hash slot of them, so that a transaction works on a cluster too."""
+    """Three keys a thread: `…:ID` (marks that it exists), `…:ID:messages` (list of JSON),
+    `…:ID:turns` (turn id to result). The braces make one hash slot of them, so that a transaction
+    works on a cluster too."""
 
     tied_to_worker = False
 
@@ -35,7 +36,9 @@ class RedisStore:
             client_name="agent-runner",
         )
         shown = self._redis.connection_pool.connection_kwargs
-        self._where = str(shown.get("path") or f"{shown.get('host', 'localhost')}:{shown.get('port', 6379)}")
+        self._where = str(
+            shown.get("path") or f"{shown.get('host', 'localhost')}:{shown.get('port', 6379)}"
+        )
 
     @asynccontextmanager
     async def _reporting(self) -> AsyncIterator[None]:
@@ -51,7 +54,9 @@ class RedisStore:
 
     async def _require(self, thread_id: str) -> None:
         if not await self.exists(thread_id):
-            raise ThreadNotFound(f"thread {thread_id} is not in Redis at {self._where}, or has expired")
+            raise ThreadNotFound(
+                f"thread {thread_id} is not in Redis at {self._where}, or has expired"
+            )
 
     async def create(self, thread_id: str) -> None:
         async with self._reporting():
@@ -64,7 +69,7 @@ class RedisStore:
     async def messages(self, thread_id: str) -> list[Message]:
         await self._require(thread_id)
         async with self._reporting():
-            lines: list[str] = await self._redis.lrange(self._keys(thread_id)[1], 0, -1)
+            lines = await self._redis.lrange(self._keys(thread_id)[1], 0, -1)
         return [json.loads(line) for line in lines]
 
     async def result_of(self, thread_id: str, turn_id: str) -> dict[str, Any] | None:
@@ -86,7 +91,7 @@ class RedisStore:
                         await pipe.watch(turns)
                         if await pipe.hexists(turns, turn_id):
                             return
-                        pipe.multi()
+                        pipe.multi()  # type: ignore[no-untyped-call]  # redis-py's
                         if lines:
                             pipe.rpush(said, *lines)
                         pipe.hset(turns, turn_id, json.dumps(result, ensure_ascii=False))

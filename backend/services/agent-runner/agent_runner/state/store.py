@@ -38,7 +38,8 @@ class ThreadStore(Protocol):
     async def append(
         self, thread_id: str, turn_id: str, messages: list[Message], result: dict[str, Any]
     ) -> None:
-        """Add one turn's messages and its result, both or neither; a turn that is there already is left alone."""
+        """Add one turn's messages and its result, both or neither; a turn that is there already is
+        left alone."""
 
     async def probe(self) -> str:
         """Test the store; return what was seen, for `agent-runner check`."""
@@ -66,8 +67,8 @@ class MemoryStore:
             return self._threads[thread_id]
         except KeyError:
             raise ThreadNotFound(
-                f"thread {thread_id} is not known to this worker; threads in memory end with their worker "
-                "(AGENT_RUNNER_STATE=redis keeps them)"
+                f"thread {thread_id} is not known to this worker; threads in memory end with "
+                "their worker (AGENT_RUNNER_STATE=redis keeps them)"
             ) from None
 
     async def create(self, thread_id: str) -> None:

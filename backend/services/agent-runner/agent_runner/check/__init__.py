@@ -1,0 +1,1 @@
+"""`agent-runner check`: everything that the worker needs, tested one by one."""
