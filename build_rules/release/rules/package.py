@@ -1,7 +1,7 @@
 """The rules behind `pants package` for `release_archive` targets.
 
-    packages -> BuiltPackage -> Executable (its files, what its sidecars say)
-             -> members of the archive -> Process (driver/archiver.py) -> archive and checksum
+    packages -> Executables (their files, and what their sidecars say)
+             -> members of the archive -> Archive (driver/archiver.py) -> checksum, evidence
 
 An archive's process sees the members alone, under the names that they get: whatever else a
 packager lays beside its executable doesn't rebuild the archive.
@@ -13,35 +13,25 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any
 
-from pants.core.goals.package import (
-    BuiltPackage,
-    BuiltPackageArtifact,
-    EnvironmentAwarePackageRequest,
-    PackageFieldSet,
-)
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
 from pants.core.target_types import FileSourceField
-from pants.core.util_rules.adhoc_binaries import PythonBuildStandaloneBinary
 from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.addresses import Address, UnparsedAddressInputs
 from pants.engine.collection import Collection
 from pants.engine.fs import (
     CreateDigest,
     Digest,
-    DigestContents,
     DigestEntries,
     FileContent,
     FileEntry,
     MergeDigests,
-    SymlinkEntry,
 )
 from pants.engine.platform import Platform as PantsPlatform
-from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.target import (
     AllTargets,
-    FieldSetsPerTarget,
-    FieldSetsPerTargetRequest,
     HydratedSources,
     HydrateSourcesRequest,
     InvalidFieldException,
@@ -52,7 +42,6 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
-from pants.util.resources import read_resource
 
 from release.platforms import (
     CHECKSUM_SUFFIX,
@@ -61,13 +50,16 @@ from release.platforms import (
     Platform,
     checksum_line,
 )
-from release.rules import sidecars
+from release.rules import archive, executables, sidecars
+from release.rules.archive import Archive, ArchiveRequest, Entry
+from release.rules.executables import Executable, Executables, ExecutablesRequest
 from release.rules.notices import format_notices
-from release.rules.sidecars import Component, Manifest, SidecarError
+from release.rules.sidecars import Component
 from release.rules.subsystem import ReleaseSubsystem
 from release.rules.target_types import (
     ReleaseArchiveTarget,
     ReleaseBinaryNameField,
+    ReleaseEvidencePathField,
     ReleaseFilesField,
     ReleaseNoticesField,
     ReleaseOutputPathField,
@@ -77,9 +69,7 @@ from release.rules.target_types import (
 
 NOTICES_NAME = "THIRD_PARTY_NOTICES.txt"
 
-_ARCHIVER = "__archiver.py"
-_SPECIFICATION = "__archive.json"
-_MEMBERS = "__members"
+_EVIDENCE_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -92,11 +82,12 @@ class ReleaseArchiveFieldSet(PackageFieldSet):
     platform: ReleasePlatformField
     notices: ReleaseNoticesField
     output_path: ReleaseOutputPathField
+    evidence_path: ReleaseEvidencePathField
     environment: EnvironmentField
 
 
 # ---------------------------------------------------------------------------------------------
-# Two archives with one name
+# What can't become an archive
 # ---------------------------------------------------------------------------------------------
 
 
@@ -130,136 +121,6 @@ def _refuse_equal_names(address: Address, archives: Iterable[Target]) -> None:
             f"are for different platforms, say in each one's `{ReleasePlatformField.alias}` for "
             "which."
         )
-
-
-# ---------------------------------------------------------------------------------------------
-# Executables and what their packagers say of them
-# ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ReadExecutableRequest:
-    """Find a package's executable and its sidecars.
-
-    `owner` is the release_archive, for messages; `address` the package's target.
-    """
-
-    owner: Address
-    address: Address
-    package: BuiltPackage
-
-
-@dataclass(frozen=True)
-class Executable:
-    """A package's executable: one file, or a folder of which one file is the program.
-
-    `entries` have paths relative to the file's folder, or to the folder itself.
-    """
-
-    address: Address
-    path: PurePosixPath
-    is_folder: bool
-    entries: tuple[FileEntry | SymlinkEntry, ...]
-    manifest: Manifest
-    components: tuple[Component, ...] | None
-
-
-def _no_executable(request: ReadExecutableRequest, why: str) -> InvalidFieldException:
-    return InvalidFieldException(
-        f"The {ReleasePackagesField.alias!r} field in target {request.owner} names "
-        f"{request.address}, which {why}."
-    )
-
-
-def _executable_of(
-    request: ReadExecutableRequest, entries: Iterable[FileEntry | SymlinkEntry]
-) -> tuple[PurePosixPath, bool, tuple[FileEntry | SymlinkEntry, ...]]:
-    """Return the executable's path, whether it is a folder, and its files."""
-    by_path = {entry.path: entry for entry in entries}
-    artifacts = [a.relpath for a in request.package.artifacts if a.relpath]
-    if not artifacts:
-        raise _no_executable(
-            request, "builds no file: name a target whose first artifact is an executable"
-        )
-    first = artifacts[0]
-    entry = by_path.get(first)
-    if entry is None:
-        folder = tuple(
-            replace(e, path=PurePosixPath(e.path).relative_to(first).as_posix())
-            for e in by_path.values()
-            if e.path.startswith(first.rstrip("/") + "/")
-        )
-        if not folder:
-            raise _no_executable(request, f"says that it builds `{first}`, but didn't")
-        return PurePosixPath(first), True, folder
-
-    executables = [
-        path
-        for path, e in by_path.items()
-        if path in artifacts and isinstance(e, FileEntry) and e.is_executable
-    ]
-    if len(executables) > 1:
-        raise _no_executable(
-            request,
-            f"builds several executables ({', '.join(executables)}), so that none of them can be "
-            "the one to pack: name a target that builds one file, or one whose first artifact is "
-            "a folder",
-        )
-    is_program = executables == [first] or first.lower().endswith(".exe")
-    described = first + sidecars.MANIFEST_SUFFIX in by_path
-    if not isinstance(entry, FileEntry) or not (is_program or described):
-        raise _no_executable(
-            request,
-            f"builds `{first}` first, which is no executable file: name the target of a program, "
-            f"and put other files into `{ReleaseFilesField.alias}`",
-        )
-    # Whoever wrote the executable may have lost its bit, on a file system that has none.
-    entry = replace(entry, path=PurePosixPath(first).name, is_executable=True)
-    return PurePosixPath(first), False, (entry,)
-
-
-@rule
-async def read_executable(request: ReadExecutableRequest) -> Executable:
-    digest_entries = await Get(DigestEntries, Digest, request.package.digest)
-    entries = tuple(e for e in digest_entries if isinstance(e, (FileEntry, SymlinkEntry)))
-    path, is_folder, own = _executable_of(request, entries)
-
-    sidecar_entries = [
-        e
-        for e in entries
-        if isinstance(e, FileEntry)
-        and e.path in {f"{path}{suffix}" for suffix in sidecars.SUFFIXES}
-    ]
-    sidecar_digest = await Get(Digest, CreateDigest(sidecar_entries))
-    contents = {
-        file.path: file.content for file in await Get(DigestContents, Digest, sidecar_digest)
-    }
-    manifest_name = f"{path}{sidecars.MANIFEST_SUFFIX}"
-    notices_name = f"{path}{sidecars.NOTICES_SUFFIX}"
-    try:
-        manifest = (
-            sidecars.parse_manifest(manifest_name, contents[manifest_name])
-            if manifest_name in contents
-            else Manifest()
-        )
-        components = (
-            sidecars.parse_notices(notices_name, contents[notices_name])
-            if notices_name in contents
-            else None
-        )
-    except SidecarError as error:
-        raise _no_executable(request, f"describes its executable badly: {error}") from error
-
-    only = own[0]
-    if not is_folder and isinstance(only, FileEntry):
-        fingerprint = only.file_digest.fingerprint
-        if manifest.sha256 not in (None, fingerprint):
-            raise _no_executable(
-                request,
-                f"describes another executable than it built: {manifest_name} has the SHA-256 "
-                f"{manifest.sha256}, the file {fingerprint}",
-            )
-    return Executable(request.address, path, is_folder, own, manifest, components)
 
 
 def _choose_platform(
@@ -321,7 +182,7 @@ def _refuse_other_build(owner: Address, release: ReleaseSubsystem, executable: E
 class _Member:
     """A file in the archive, and where it is from, for messages."""
 
-    entry: FileEntry | SymlinkEntry
+    entry: Entry
     origin: str
 
 
@@ -395,73 +256,51 @@ def _notices(
     return format_notices(name, components)
 
 
+def _name_inside(executable: Executable, alone: bool, name: str, platform: Platform) -> str:
+    if not alone:
+        return executable.path.name
+    return name if executable.is_folder else platform.executable_name(name)
+
+
 # ---------------------------------------------------------------------------------------------
 # The archive
 # ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class ArchiveRequest:
-    """Archive `members`, each under its path, as `output_path`."""
+def _evidence(
+    release: ReleaseSubsystem,
+    program: str,
+    platform: Platform,
+    archive_name: str,
+    built: Archive,
+    inside: dict[str, Executable],
+) -> bytes:
+    """Say what the archive is and what is in it, for those who verify a release."""
 
-    output_path: str
-    archive_format: str
-    mtime: int
-    members: tuple[FileEntry | SymlinkEntry, ...]
+    def describe(name: str, executable: Executable) -> dict[str, Any]:
+        (first, *_) = executable.entries
+        digest = None
+        if not executable.is_folder and isinstance(first, FileEntry):
+            digest = first.file_digest
+        return {
+            "path": name,
+            "sha256": None if digest is None else digest.fingerprint,
+            "size": None if digest is None else digest.serialized_bytes_length,
+            "manifest": json.loads(executable.manifest_json),
+        }
 
-
-@dataclass(frozen=True)
-class Archive:
-    digest: Digest
-    sha256: str
-    size: int
-
-
-def _mode(entry: FileEntry | SymlinkEntry) -> int:
-    return 0o644 if isinstance(entry, FileEntry) and not entry.is_executable else 0o755
-
-
-@rule
-async def create_deterministic_archive(
-    request: ArchiveRequest, python: PythonBuildStandaloneBinary
-) -> Archive:
-    specification = {
-        "output": request.output_path,
-        "format": request.archive_format,
-        "mtime": request.mtime,
-        "members": [
-            {"path": e.path, "source": f"{_MEMBERS}/{e.path}", "mode": _mode(e)}
-            for e in request.members
-        ],
+    commits = [release.commit, *(executable.manifest.commit for executable in inside.values())]
+    evidence = {
+        "schema": _EVIDENCE_SCHEMA,
+        "program": program,
+        "version": release.version,
+        "commit": next((commit for commit in commits if commit), None),
+        "platform": platform.name,
+        "source_date_epoch": release.source_date_epoch,
+        "archive": {"name": archive_name, "sha256": built.sha256, "size": built.size},
+        "executables": [describe(name, executable) for name, executable in inside.items()],
     }
-    input_digest = await Get(
-        Digest,
-        CreateDigest(
-            [
-                FileContent(_ARCHIVER, read_resource("release.rules.driver", "archiver.py")),
-                FileContent(_SPECIFICATION, json.dumps(specification, sort_keys=True).encode()),
-                *(replace(e, path=f"{_MEMBERS}/{e.path}") for e in request.members),
-            ]
-        ),
-    )
-    result = await Get(
-        ProcessResult,
-        Process(
-            # -I: neither the environment nor the user's site-packages reach the archiver.
-            argv=(python.path, "-I", _ARCHIVER, _SPECIFICATION),
-            input_digest=input_digest,
-            append_only_caches=python.APPEND_ONLY_CACHES,
-            output_files=(request.output_path,),
-            description=f"Archive {request.output_path}",
-        ),
-    )
-    (entry,) = await Get(DigestEntries, Digest, result.output_digest)
-    assert isinstance(entry, FileEntry)
-    return Archive(
-        result.output_digest,
-        entry.file_digest.fingerprint,
-        entry.file_digest.serialized_bytes_length,
-    )
+    return (json.dumps(evidence, indent=2, sort_keys=True) + "\n").encode()
 
 
 @rule(desc="Package release archive", level=LogLevel.DEBUG)
@@ -474,95 +313,81 @@ async def package_release_archive(
     owner = field_set.address
     version, mtime = release.version, release.source_date_epoch  # complain of these first
     _refuse_equal_names(owner, archives)
-
-    targets = await Get(
-        Targets, UnparsedAddressInputs, field_set.packages.to_unparsed_address_inputs()
-    )
-    if len(targets) > 1 and field_set.binary_name.value is not None:
+    alone = len(field_set.packages.value) == 1
+    if field_set.binary_name.value is not None and not alone:
         raise InvalidFieldException(
             f"The {field_set.binary_name.alias!r} field in target {owner} names one executable, "
-            f"but `{field_set.packages.alias}` gives {len(targets)}: leave it out, so that each "
-            f"keeps the name of its artifact, and put the archive's name into "
+            f"but `{field_set.packages.alias}` gives {len(field_set.packages.value)}: leave it "
+            "out, so that each keeps the name of its artifact, and put the archive's name into "
             f"`{field_set.output_path.alias}`."
         )
-    package_field_sets = await Get(
-        FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets)
-    )
-    for target, choices in zip(targets, package_field_sets.collection):
-        if not choices:
-            raise InvalidFieldException(
-                f"The {field_set.packages.alias!r} field in target {owner} names {target.address}, "
-                f"a `{target.alias}`, which `package` can't build: name the target that turns it "
-                "into an executable."
-            )
-    packages = await MultiGet(
-        Get(BuiltPackage, EnvironmentAwarePackageRequest(choice))
-        for choice in package_field_sets.field_sets
-    )
-    executables = await MultiGet(
-        Get(Executable, ReadExecutableRequest(owner, choice.address, package))
-        for choice, package in zip(package_field_sets.field_sets, packages)
-    )
-    files = await Get(ReleaseFiles, ReleaseFilesRequest(field_set.files))
 
-    platform = _choose_platform(
-        owner, field_set.platform, executables, PANTS_PLATFORMS[pants_platform.value]
-    )
-    for executable in executables:
+    built = await Get(Executables, ExecutablesRequest(field_set.packages))
+    files = await Get(ReleaseFiles, ReleaseFilesRequest(field_set.files))
+    for executable in built:
         _refuse_other_build(owner, release, executable)
+    platform = _choose_platform(
+        owner, field_set.platform, built, PANTS_PLATFORMS[pants_platform.value]
+    )
 
     name = field_set.binary_name.value_or_default(owner)
-    members = [_Member(entry, "a file of `files`") for entry in files]
-    for executable in executables:
-        if executable.is_folder:
-            inside = name if len(executables) == 1 else executable.path.name
-        elif len(executables) == 1:
-            inside = platform.executable_name(name)
-        else:
-            inside = executable.path.name
-        members += _executable_members(executable, inside)
+    members = [_Member(entry, f"a file of `{field_set.files.alias}`") for entry in files]
+    for executable in built:
+        members += _executable_members(executable, _name_inside(executable, alone, name, platform))
     if field_set.notices.value:
-        notices = FileContent(
-            NOTICES_NAME, _notices(owner, field_set.notices, name, executables).encode()
-        )
-        (entry,) = await Get(DigestEntries, Digest, await Get(Digest, CreateDigest([notices])))
+        notices = _notices(owner, field_set.notices, name, built)
+        digest = await Get(Digest, CreateDigest([FileContent(NOTICES_NAME, notices.encode())]))
+        (entry,) = await Get(DigestEntries, Digest, digest)
         assert isinstance(entry, FileEntry)
         members.append(_Member(entry, f"the notices (`{field_set.notices.alias}`)"))
     _refuse_equal_members(owner, members)
 
-    output_path = field_set.output_path.value.format(
-        name=name,
-        version=version,
-        os=platform.os.name,
-        arch=platform.arch,
-        ext=platform.archive_format,
+    placeholders = {
+        "name": name,
+        "version": version,
+        "os": platform.os.name,
+        "arch": platform.arch,
+        "ext": platform.archive_format,
+    }
+    output_path = field_set.output_path.value.format(**placeholders)
+    evidence_path = field_set.evidence_path.value.format(**placeholders)
+    entries = sorted((member.entry for member in members), key=lambda entry: entry.path)
+    packed = await Get(
+        Archive, ArchiveRequest(output_path, platform.archive_format, mtime, tuple(entries))
     )
-    archive = await Get(
-        Archive,
-        ArchiveRequest(
-            output_path,
-            platform.archive_format,
-            mtime,
-            tuple(sorted((member.entry for member in members), key=lambda entry: entry.path)),
+    archive_name = PurePosixPath(output_path).name
+    inside = {_name_inside(e, alone, name, platform): e for e in built}
+    beside = await Get(
+        Digest,
+        CreateDigest(
+            [
+                FileContent(
+                    output_path + CHECKSUM_SUFFIX,
+                    checksum_line(packed.sha256, archive_name).encode(),
+                ),
+                FileContent(
+                    evidence_path, _evidence(release, name, platform, archive_name, packed, inside)
+                ),
+            ]
         ),
     )
-    checksum_path = output_path + CHECKSUM_SUFFIX
-    checksum = checksum_line(archive.sha256, PurePosixPath(output_path).name)
-    checksum_digest = await Get(
-        Digest, CreateDigest([FileContent(checksum_path, checksum.encode())])
-    )
-    digest = await Get(Digest, MergeDigests([archive.digest, checksum_digest]))
     return BuiltPackage(
-        digest,
+        await Get(Digest, MergeDigests([packed.digest, beside])),
         (
             BuiltPackageArtifact(
                 output_path,
-                (f"  {archive.size / 1e6:.1f} MB, {platform}, sha256 {archive.sha256}",),
+                (f"  {packed.size / 1e6:.1f} MB, {platform}, sha256 {packed.sha256}",),
             ),
-            BuiltPackageArtifact(checksum_path),
+            BuiltPackageArtifact(output_path + CHECKSUM_SUFFIX),
+            BuiltPackageArtifact(evidence_path),
         ),
     )
 
 
 def rules() -> Iterable[Rule | UnionRule]:
-    return (*collect_rules(), UnionRule(PackageFieldSet, ReleaseArchiveFieldSet))
+    return (
+        *collect_rules(),
+        *archive.rules(),
+        *executables.rules(),
+        UnionRule(PackageFieldSet, ReleaseArchiveFieldSet),
+    )

@@ -107,11 +107,10 @@ def rule_runner() -> RuleRunner:
         rules=[
             *register.rules(),
             *collect_rules(),
-            # Pants' own rules() functions have no annotations.
-            *core_target_types.rules(),  # type: ignore[no-untyped-call]
-            *archive.rules(),  # type: ignore[no-untyped-call]
-            *adhoc_binaries.rules(),  # type: ignore[no-untyped-call]
-            *system_binaries.rules(),  # type: ignore[no-untyped-call]
+            *core_target_types.rules(),
+            *archive.rules(),
+            *adhoc_binaries.rules(),
+            *system_binaries.rules(),
             UnionRule(PackageFieldSet, FakePackageFieldSet),
             QueryRule(BuiltPackage, [ReleaseArchiveFieldSet]),
         ],
@@ -131,7 +130,7 @@ class Built:
     artifacts: tuple[BuiltPackageArtifact, ...]
 
     def only_archive(self) -> tuple[str, bytes]:
-        (name,) = [name for name in self.files if not name.endswith(".sha256")]
+        (name,) = [name for name in self.files if not name.endswith((".sha256", ".json"))]
         return name, self.files[name]
 
 
@@ -172,8 +171,9 @@ def test_an_archive_holds_the_executable_and_the_notices(rule_runner: RuleRunner
     built = _build(rule_runner, options=["--release-version=v1.2"])
 
     base = "release/agent-runner-v1.2-linux-arm64.tar.gz"
-    assert sorted(built.files) == [base, f"{base}.sha256"]
-    assert [a.relpath for a in built.artifacts] == [base, f"{base}.sha256"]
+    evidence = "evidence/agent-runner-v1.2-linux-arm64.json"
+    assert [a.relpath for a in built.artifacts] == [base, f"{base}.sha256", evidence]
+    assert set(built.files) == {base, f"{base}.sha256", evidence}
     digest = hashlib.sha256(built.files[base]).hexdigest()
     line = f"{digest}  agent-runner-v1.2-linux-arm64.tar.gz\n"
     assert built.files[f"{base}.sha256"] == line.encode()
@@ -185,6 +185,27 @@ def test_an_archive_holds_the_executable_and_the_notices(rule_runner: RuleRunner
     mode, notices = members["THIRD_PARTY_NOTICES.txt"]
     assert mode == 0o644
     assert b"dep 1  MIT  [1]\n" in notices
+    assert json.loads(built.files[evidence]) == {
+        "schema": 1,
+        "program": "agent-runner",
+        "version": "v1.2",
+        "commit": None,
+        "platform": "linux-arm64",
+        "source_date_epoch": 315532800,
+        "archive": {
+            "name": "agent-runner-v1.2-linux-arm64.tar.gz",
+            "sha256": digest,
+            "size": len(built.files[base]),
+        },
+        "executables": [
+            {
+                "path": "agent-runner",
+                "sha256": hashlib.sha256(b"program").hexdigest(),
+                "size": len(b"program"),
+                "manifest": {"schema": 1, **manifest},
+            }
+        ],
+    }
 
 
 def test_without_a_manifest_it_is_for_the_platform_that_it_is_built_on(
@@ -325,6 +346,7 @@ def test_wrong_options(rule_runner: RuleRunner, option: str, words: list[str]) -
         ("packages=[':app'], output_path='{v}.{ext}'", ["'output_path'", "{v}", "{version}"]),
         ("packages=[':app'], output_path='{.{ext}'", ["'output_path'", "app:archive", "template"]),
         ("packages=[':app'], output_path='../a.{ext}'", ["'output_path'", "app:archive", "`..`"]),
+        ("packages=[':app'], evidence_path='e.txt'", ["'evidence_path'", "app:archive", ".json"]),
         ("packages=[':app'], files=[':app']", ["'files'", "app:archive", "app:app", "`file`"]),
         ("packages=[':app'], notices='yes'", ["'notices'", "app:archive", "a boolean"]),
     ],

@@ -31,6 +31,7 @@ from release.platforms import PLATFORMS
 
 PLACEHOLDERS = ("name", "version", "os", "arch", "ext")
 DEFAULT_OUTPUT_PATH = "release/{name}-{version}-{os}-{arch}.{ext}"
+DEFAULT_EVIDENCE_PATH = "evidence/{name}-{version}-{os}-{arch}.json"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
@@ -135,6 +136,29 @@ class ReleaseNoticesField(BoolField):
     )
 
 
+def _check_template(alias: str, value: str, address: Address, ending: str, why: str) -> None:
+    """Refuse a path template that doesn't end as it must, or that leaves the distdir."""
+    says = f"The {alias!r} field in target {address} is {value!r}"
+    if not value.endswith(ending):
+        raise InvalidFieldException(f"{says}, but must end in `{ending}`: {why}.")
+    try:
+        fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        raise InvalidFieldException(
+            f"{says}, which can't be read as a template ({error})."
+        ) from error
+    unknown = sorted(fields.difference(PLACEHOLDERS))
+    if unknown:
+        raise InvalidFieldException(
+            f"{says} and uses {', '.join('{' + name + '}' for name in unknown)}, but only "
+            f"{', '.join('{' + name + '}' for name in PLACEHOLDERS)} are known."
+        )
+    if value.startswith("/") or ".." in value.split("/"):
+        raise InvalidFieldException(
+            f"{says}, but must stay in the distdir: give a relative path without `..`."
+        )
+
+
 class ReleaseOutputPathField(OutputPathField):
     default = DEFAULT_OUTPUT_PATH
     value: str
@@ -152,30 +176,29 @@ class ReleaseOutputPathField(OutputPathField):
     def compute_value(cls, raw_value: Optional[str], address: Address) -> str:
         value = super().compute_value(raw_value, address)
         assert value is not None  # there is a default
-        if not value.endswith(".{ext}"):
-            raise InvalidFieldException(
-                f"The {cls.alias!r} field in target {address} is {value!r}, but must end in "
-                "`.{ext}`: the platform decides between `.tar.gz` and `.zip`."
-            )
-        try:
-            fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
-        except ValueError as error:
-            raise InvalidFieldException(
-                f"The {cls.alias!r} field in target {address} is {value!r}, which can't be read "
-                f"as a template ({error})."
-            ) from error
-        unknown = sorted(fields.difference(PLACEHOLDERS))
-        if unknown:
-            raise InvalidFieldException(
-                f"The {cls.alias!r} field in target {address} is {value!r} and uses "
-                f"{', '.join('{' + name + '}' for name in unknown)}, but only "
-                f"{', '.join('{' + name + '}' for name in PLACEHOLDERS)} are known."
-            )
-        if value.startswith("/") or ".." in value.split("/"):
-            raise InvalidFieldException(
-                f"The {cls.alias!r} field in target {address} is {value!r}, but must stay in the "
-                "distdir: give a relative path without `..`."
-            )
+        why = "the platform decides between `.tar.gz` and `.zip`"
+        _check_template(cls.alias, value, address, ".{ext}", why)
+        return value
+
+
+class ReleaseEvidencePathField(StringField):
+    alias = "evidence_path"
+    default = DEFAULT_EVIDENCE_PATH
+    value: str
+    help = help_text(
+        f"""
+        Path in the distdir of a JSON file that says what the archive is and what is in it: its
+        digest, platform, version and commit, and the manifests of its executables. It is for
+        those who verify a release, not for those who download it. It may use what `output_path`
+        may use. By default `{DEFAULT_EVIDENCE_PATH}`.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> str:
+        value = super().compute_value(raw_value, address)
+        assert value is not None  # there is a default
+        _check_template(cls.alias, value, address, ".json", "it is a JSON file")
         return value
 
 
@@ -189,6 +212,7 @@ class ReleaseArchiveTarget(Target):
         ReleasePlatformField,
         ReleaseNoticesField,
         ReleaseOutputPathField,
+        ReleaseEvidencePathField,
         EnvironmentField,
     )
     help = help_text(

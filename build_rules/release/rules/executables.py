@@ -1,0 +1,203 @@
+"""The executables of packages, with what their packagers say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from pants.core.goals.package import (
+    BuiltPackage,
+    EnvironmentAwarePackageRequest,
+    PackageFieldSet,
+)
+from pants.engine.addresses import Address, UnparsedAddressInputs
+from pants.engine.collection import Collection
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestContents,
+    DigestEntries,
+    FileEntry,
+    SymlinkEntry,
+)
+from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
+from pants.engine.target import (
+    FieldSetsPerTarget,
+    FieldSetsPerTargetRequest,
+    InvalidFieldException,
+    Targets,
+)
+from pants.engine.unions import UnionRule
+
+from release.rules import sidecars
+from release.rules.archive import Entry
+from release.rules.sidecars import Component, Manifest, SidecarError
+from release.rules.target_types import ReleaseFilesField, ReleasePackagesField
+
+
+@dataclass(frozen=True)
+class ReadExecutableRequest:
+    """Find a package's executable and its sidecars.
+
+    `owner` is the release_archive, for messages; `address` the package's target.
+    """
+
+    owner: Address
+    address: Address
+    package: BuiltPackage
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A package's executable: one file, or a folder of which one file is the program.
+
+    `entries` have paths relative to the file's folder, or to the folder itself; `manifest_json` is
+    the whole manifest, or "null".
+    """
+
+    address: Address
+    path: PurePosixPath
+    is_folder: bool
+    entries: tuple[Entry, ...]
+    manifest: Manifest
+    manifest_json: str
+    components: tuple[Component, ...] | None
+
+
+def _no_executable(request: ReadExecutableRequest, why: str) -> InvalidFieldException:
+    return InvalidFieldException(
+        f"The {ReleasePackagesField.alias!r} field in target {request.owner} names "
+        f"{request.address}, which {why}."
+    )
+
+
+def _executable_of(
+    request: ReadExecutableRequest, entries: Iterable[Entry]
+) -> tuple[PurePosixPath, bool, tuple[Entry, ...]]:
+    """Return the executable's path, whether it is a folder, and its files."""
+    by_path = {entry.path: entry for entry in entries}
+    artifacts = [a.relpath for a in request.package.artifacts if a.relpath]
+    if not artifacts:
+        raise _no_executable(
+            request, "builds no file: name a target whose first artifact is an executable"
+        )
+    first = artifacts[0]
+    entry = by_path.get(first)
+    if entry is None:
+        folder = tuple(
+            replace(e, path=PurePosixPath(e.path).relative_to(first).as_posix())
+            for e in by_path.values()
+            if e.path.startswith(first.rstrip("/") + "/")
+        )
+        if not folder:
+            raise _no_executable(request, f"says that it builds `{first}`, but didn't")
+        return PurePosixPath(first), True, folder
+
+    executables = [
+        path
+        for path, e in by_path.items()
+        if path in artifacts and isinstance(e, FileEntry) and e.is_executable
+    ]
+    if len(executables) > 1:
+        raise _no_executable(
+            request,
+            f"builds several executables ({', '.join(executables)}), so that none of them can be "
+            "the one to pack: name a target that builds one file, or one whose first artifact is "
+            "a folder",
+        )
+    is_program = executables == [first] or first.lower().endswith(".exe")
+    described = first + sidecars.MANIFEST_SUFFIX in by_path
+    if not isinstance(entry, FileEntry) or not (is_program or described):
+        raise _no_executable(
+            request,
+            f"builds `{first}` first, which is no executable file: name the target of a program, "
+            f"and put other files into `{ReleaseFilesField.alias}`",
+        )
+    # Whoever wrote the executable may have lost its bit, on a file system that has none.
+    entry = replace(entry, path=PurePosixPath(first).name, is_executable=True)
+    return PurePosixPath(first), False, (entry,)
+
+
+@rule
+async def read_executable(request: ReadExecutableRequest) -> Executable:
+    digest_entries = await Get(DigestEntries, Digest, request.package.digest)
+    entries = tuple(e for e in digest_entries if isinstance(e, (FileEntry, SymlinkEntry)))
+    path, is_folder, own = _executable_of(request, entries)
+
+    sidecar_entries = [
+        e
+        for e in entries
+        if isinstance(e, FileEntry)
+        and e.path in {f"{path}{suffix}" for suffix in sidecars.SUFFIXES}
+    ]
+    sidecar_digest = await Get(Digest, CreateDigest(sidecar_entries))
+    contents = {
+        file.path: file.content for file in await Get(DigestContents, Digest, sidecar_digest)
+    }
+    manifest_name = f"{path}{sidecars.MANIFEST_SUFFIX}"
+    notices_name = f"{path}{sidecars.NOTICES_SUFFIX}"
+    try:
+        manifest = (
+            sidecars.parse_manifest(manifest_name, contents[manifest_name])
+            if manifest_name in contents
+            else Manifest()
+        )
+        components = (
+            sidecars.parse_notices(notices_name, contents[notices_name])
+            if notices_name in contents
+            else None
+        )
+    except SidecarError as error:
+        raise _no_executable(request, f"describes its executable badly: {error}") from error
+
+    only = own[0]
+    if not is_folder and isinstance(only, FileEntry):
+        fingerprint = only.file_digest.fingerprint
+        if manifest.sha256 not in (None, fingerprint):
+            raise _no_executable(
+                request,
+                f"describes another executable than it built: {manifest_name} has the SHA-256 "
+                f"{manifest.sha256}, the file {fingerprint}",
+            )
+    manifest_json = contents.get(manifest_name, b"null").decode()
+    return Executable(request.address, path, is_folder, own, manifest, manifest_json, components)
+
+
+@dataclass(frozen=True)
+class ExecutablesRequest:
+    """Build the packages that a field names."""
+
+    field: ReleasePackagesField
+
+
+class Executables(Collection[Executable]):
+    """The executables of a field's packages, in the field's order."""
+
+
+@rule
+async def build_executables(request: ExecutablesRequest) -> Executables:
+    owner = request.field.address
+    targets = await Get(Targets, UnparsedAddressInputs, request.field.to_unparsed_address_inputs())
+    choices = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
+    for target, field_sets in zip(targets, choices.collection):
+        if not field_sets:
+            raise InvalidFieldException(
+                f"The {request.field.alias!r} field in target {owner} names {target.address}, a "
+                f"`{target.alias}`, which `package` can't build: name the target that turns it "
+                "into an executable."
+            )
+    packages = await MultiGet(
+        Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
+        for field_set in choices.field_sets
+    )
+    return Executables(
+        await MultiGet(
+            Get(Executable, ReadExecutableRequest(owner, field_set.address, package))
+            for field_set, package in zip(choices.field_sets, packages)
+        )
+    )
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return collect_rules()
