@@ -37,7 +37,7 @@ class Ruff(PythonToolBase):
     default_requirements = ["ruff>=0.5"]
     register_interpreter_constraints = True
     default_interpreter_constraints = ["CPython>=3.9,<4"]
-    register_lockfile = True
+    # Pants wants a name here; there is no such file: `install_from_resolve` names the lock.
     default_lockfile_resource = ("ruff_format", "ruff.lock")
     lockfile_rules_type = LockfileRules.SIMPLE
 

@@ -1,0 +1,459 @@
+"""The steps of a freeze as cached processes: each a request, a rule and its result.
+
+    wheels -> Layer -+-> Packed
+                     +-> Trace -> probe
+                     +-> AppLayer -> Check -> Assembled
+
+A step's key holds only what it reads: `Assembled` alone sees `build_info`, and nothing before
+`AppLayer` sees first-party code. The programs are documented in `driver/contract.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pants.build_graph.address import Address
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
+    CreateDigest,
+    Digest,
+    FileContent,
+    MergeDigests,
+    RemovePrefix,
+)
+from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+from pants_pyinstaller import driver_sources
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
+from pants_pyinstaller.errors import require_success
+from pants_pyinstaller.requests import SOURCES, FreezeRequest
+from pants_pyinstaller.subsystem import PyInstaller
+from pants_pyinstaller.toolchain import Toolchain
+from pants_pyinstaller.wheels import Wheels, WheelsRequest
+
+_OUTPUT = "out"
+_REQUEST = "request.json"
+_CACHE = ".cache"
+_CACHE_NAME = "pyinstaller_layers"
+
+
+@dataclass(frozen=True)
+class DriverRun:
+    """One run of a driver program.
+
+    `mounts` are large, shared inputs: they are written to disk once a Pants session and appear in
+    the sandbox as links. `files` are copied into it. The address only explains a failure.
+    """
+
+    program: str
+    request: str
+    toolchain: Toolchain
+    mounts: FrozenDict[str, Digest]
+    files: Digest
+    description: str
+    address: Address
+
+
+@dataclass(frozen=True)
+class DriverOutput:
+    """What the program wrote; `notes` is what it said on stderr."""
+
+    digest: Digest
+    notes: str
+
+
+@rule
+async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
+    request = await Get(Digest, CreateDigest([FileContent(_REQUEST, run.request.encode())]))
+    inputs = await Get(Digest, MergeDigests([driver.digest, request, run.files]))
+    result = await Get(
+        FallibleProcessResult,
+        Process(
+            (
+                run.toolchain.python,
+                *contract.INTERPRETER_FLAGS,
+                f"{DRIVER_PREFIX}/__main__.py",
+                run.program,
+                _REQUEST,
+            ),
+            input_digest=inputs,
+            immutable_input_digests=run.mounts,
+            append_only_caches={_CACHE_NAME: _CACHE},
+            env=run.toolchain.env,
+            output_directories=(_OUTPUT,),
+            description=run.description,
+            level=LogLevel.INFO,
+        ),
+    )
+    require_success(result, what=run.description, repeat=run.address.spec)
+    digest = await Get(Digest, RemovePrefix(result.output_digest, _OUTPUT))
+    return DriverOutput(digest, result.stderr.decode())
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """What a dependency layer depends on; every binary with an equal one shares the layer."""
+
+    resolve: str
+    toolchain: Toolchain
+    optimize: int
+    strip: bool
+    hooks_digest: Digest
+    hook_directories: tuple[str, ...]
+
+    @classmethod
+    def of(cls, request: FreezeRequest) -> LayerSpec:
+        field_set = request.field_set
+        assert field_set.optimize.value is not None
+        return cls(
+            resolve=request.resolve,
+            toolchain=request.toolchain,
+            optimize=field_set.optimize.value,
+            strip=field_set.strip.value,
+            hooks_digest=request.hooks.hooks_digest,
+            hook_directories=request.hooks.hook_directories,
+        )
+
+
+@dataclass(frozen=True)
+class LayerRequest:
+    """The dependency layer, for the sake of the target `address`."""
+
+    spec: LayerSpec
+    address: Address = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A dependency layer and what it was made of, each a digest to mount."""
+
+    site: Digest
+    tool: Digest
+    digest: Digest
+    notes: str
+
+
+@rule
+async def make_layer(request: LayerRequest, pyinstaller: PyInstaller) -> Layer:
+    spec = request.spec
+    site, tool = await MultiGet(
+        Get(Wheels, WheelsRequest(spec.resolve, spec.toolchain)),
+        Get(Wheels, WheelsRequest(pyinstaller.resolve, spec.toolchain)),
+    )
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.LAYER,
+            request=contract.LayerRequest(
+                site="site",
+                tool="tool",
+                output=_OUTPUT,
+                cache=_CACHE,
+                hooks=spec.hook_directories,
+                optimize=spec.optimize,
+                strip=spec.strip,
+            ).to_json(),
+            toolchain=spec.toolchain,
+            mounts=FrozenDict({"site": site.digest, "tool": tool.digest}),
+            files=spec.hooks_digest,
+            description=f"Analyse and compile the resolve `{spec.resolve}`",
+            address=request.address,
+        ),
+    )
+    return Layer(site.digest, tool.digest, output.digest, output.notes)
+
+
+@dataclass(frozen=True)
+class PackedRequest:
+    layer: LayerRequest
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A layer's files, compressed for one-file executables."""
+
+    digest: Digest
+
+
+@rule
+async def pack_layer(request: PackedRequest) -> Packed:
+    spec = request.layer.spec
+    layer = await Get(Layer, LayerRequest, request.layer)
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.PACK,
+            request=contract.PackRequest(layer="layer", output=_OUTPUT, cache=_CACHE).to_json(),
+            toolchain=spec.toolchain,
+            mounts=FrozenDict({"layer": layer.digest, "tool": layer.tool}),
+            files=EMPTY_DIGEST,
+            description=f"Compress the native libraries of the resolve `{spec.resolve}`",
+            address=request.layer.address,
+        ),
+    )
+    return Packed(output.digest)
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    layer: LayerRequest
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What each module of a layer does when it is imported unfrozen."""
+
+    digest: Digest
+
+
+@rule
+async def trace_layer(request: TraceRequest) -> Trace:
+    spec = request.layer.spec
+    layer = await Get(Layer, LayerRequest, request.layer)
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.TRACE,
+            request=contract.TraceRequest(
+                layer="layer", site="site", output=_OUTPUT, cache=_CACHE
+            ).to_json(),
+            toolchain=spec.toolchain,
+            mounts=FrozenDict({"layer": layer.digest, "site": layer.site}),
+            files=EMPTY_DIGEST,
+            description=f"Import every module of the resolve `{spec.resolve}` unfrozen",
+            address=request.layer.address,
+        ),
+    )
+    return Trace(output.digest)
+
+
+@dataclass(frozen=True)
+class LayerProofRequest:
+    layer: LayerRequest
+    allow: FrozenDict[str, str]
+
+
+@dataclass(frozen=True)
+class LayerProof:
+    """That every module of a layer does the same frozen as unfrozen."""
+
+    digest: Digest
+
+
+@rule
+async def prove_layer(request: LayerProofRequest) -> LayerProof:
+    spec = request.layer.spec
+    layer, trace = await MultiGet(
+        Get(Layer, LayerRequest, request.layer), Get(Trace, TraceRequest(request.layer))
+    )
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.PROBE,
+            request=contract.ProbeRequest(
+                layer="layer",
+                trace="trace",
+                tool="tool",
+                output=_OUTPUT,
+                cache=_CACHE,
+                allow=dict(request.allow),
+            ).to_json(),
+            toolchain=spec.toolchain,
+            mounts=FrozenDict({"layer": layer.digest, "trace": trace.digest, "tool": layer.tool}),
+            files=EMPTY_DIGEST,
+            description=f"Prove that the resolve `{spec.resolve}` imports frozen as unfrozen",
+            address=request.layer.address,
+        ),
+    )
+    return LayerProof(output.digest)
+
+
+@dataclass(frozen=True)
+class AppLayer:
+    """First-party code compiled, and the selection of what it needs from the layer."""
+
+    digest: Digest
+    layer: Layer
+    trace: Trace | None
+
+
+@rule
+async def make_app_layer(request: FreezeRequest) -> AppLayer:
+    field_set = request.field_set
+    layer_request = LayerRequest(LayerSpec.of(request), field_set.address)
+    layer = await Get(Layer, LayerRequest, layer_request)
+    mounts = {"layer": layer.digest, "tool": layer.tool}
+    trace = None
+    if field_set.proof.value == contract.PROOF_CLOSURE:
+        trace = await Get(Trace, TraceRequest(layer_request))
+        mounts["trace"] = trace.digest
+    files = await Get(
+        Digest,
+        MergeDigests(
+            [
+                request.application.digest,
+                request.hooks.hooks_digest,
+                request.hooks.runtime_digest,
+            ]
+        ),
+    )
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.APP,
+            request=contract.AppRequest(
+                layer="layer",
+                output=_OUTPUT,
+                source_roots=(SOURCES,),
+                entry_point=request.application.entry_point,
+                trace="trace" if trace else None,
+                hidden_imports=field_set.hidden_imports.value or (),
+                collect=field_set.collect.value or (),
+                excludes=field_set.excludes.value or (),
+                hooks=request.hooks.hook_directories,
+                runtime_hooks=request.hooks.runtime_files,
+                data=dict(request.application.data),
+                optimize=field_set.optimize.value or 0,
+            ).to_json(),
+            toolchain=request.toolchain,
+            mounts=FrozenDict(mounts),
+            files=files,
+            description=f"Select what {field_set.address} needs",
+            address=field_set.address,
+        ),
+    )
+    return AppLayer(output.digest, layer, trace)
+
+
+@dataclass(frozen=True)
+class Check:
+    """That what the application reaches does the same frozen as unfrozen; None where not asked."""
+
+    digest: Digest | None
+
+
+@rule
+async def check_application(request: FreezeRequest) -> Check:
+    field_set = request.field_set
+    if field_set.proof.value == contract.PROOF_OFF:
+        return Check(None)
+    app = await Get(AppLayer, FreezeRequest, request)
+    mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
+    if app.trace:
+        mounts["trace"] = app.trace.digest
+    app_digest = await Get(Digest, AddPrefix(app.digest, "app"))
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.CHECK,
+            request=contract.CheckRequest(
+                layer="layer",
+                app="app",
+                site="site",
+                tool="tool",
+                output=_OUTPUT,
+                source_roots=(SOURCES,),
+                trace="trace" if app.trace else None,
+                cache=_CACHE,
+                allow=dict(field_set.proof_allow.value or {}),
+            ).to_json(),
+            toolchain=request.toolchain,
+            mounts=FrozenDict(mounts),
+            files=await Get(Digest, MergeDigests([app_digest, request.application.digest])),
+            description=f"Prove that {field_set.address} imports frozen as unfrozen",
+            address=field_set.address,
+        ),
+    )
+    return Check(output.digest)
+
+
+@dataclass(frozen=True)
+class AssembledRequest:
+    """The executable of `freeze`, with the build information that no earlier step sees."""
+
+    freeze: FreezeRequest
+    name: str
+    build_info: FrozenDict[str, str]
+    extra: FrozenDict[str, str]
+    extra_digest: Digest
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The executable (or its directory) with contract.MANIFEST and contract.NOTICES beside it."""
+
+    digest: Digest
+    executable: str
+    notes: str
+
+
+@rule
+async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assembled:
+    freeze = request.freeze
+    field_set = freeze.field_set
+    layer_request = LayerRequest(LayerSpec.of(freeze), field_set.address)
+    app, check = await MultiGet(
+        Get(AppLayer, FreezeRequest, freeze), Get(Check, FreezeRequest, freeze)
+    )
+    mode = field_set.mode.value or contract.ONE_FILE
+    mounts = {"layer": app.layer.digest, "tool": app.layer.tool}
+    if mode == contract.ONE_FILE:
+        packed = await Get(Packed, PackedRequest(layer_request))
+        mounts["pack"] = packed.digest
+    if field_set.proof.value == contract.PROOF_CLOSURE:
+        await Get(
+            LayerProof,
+            LayerProofRequest(layer_request, field_set.proof_allow.value or FrozenDict()),
+        )
+    parts = [
+        await Get(Digest, AddPrefix(app.digest, "app")),
+        freeze.application.digest,
+        freeze.hooks.runtime_digest,
+        request.extra_digest,
+    ]
+    if check.digest is not None:
+        parts.append(await Get(Digest, AddPrefix(check.digest, "check")))
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.ASSEMBLE,
+            request=contract.AssembleRequest(
+                layer="layer",
+                app="app",
+                tool="tool",
+                output=_OUTPUT,
+                name=request.name,
+                pack="pack" if mode == contract.ONE_FILE else None,
+                check="check" if check.digest is not None else None,
+                mode=mode,
+                console=field_set.console.value,
+                runtime_tmpdir=field_set.runtime_tmpdir.value,
+                python_options=field_set.python_options.value or (),
+                build_info=dict(request.build_info),
+                host_libraries=pyinstaller.host_libraries,
+                **request.extra,
+            ).to_json(),
+            toolchain=freeze.toolchain,
+            mounts=FrozenDict(mounts),
+            files=await Get(Digest, MergeDigests(parts)),
+            description=f"Assemble {field_set.address}",
+            address=field_set.address,
+        ),
+    )
+    return Assembled(
+        output.digest,
+        contract.executable_path(request.name, mode, freeze.toolchain.windows),
+        output.notes,
+    )
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return [*collect_rules(), *driver_sources.rules()]

@@ -1,0 +1,142 @@
+"""The goals `package` and `run` for `pyinstaller_binary`."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.goals.run import RunRequest
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestEntries,
+    FileEntry,
+    GlobMatchErrorBehavior,
+    MergeDigests,
+    PathGlobs,
+    SymlinkEntry,
+)
+from pants.engine.internals.native_engine import Snapshot
+from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
+from pants.engine.target import InvalidFieldException
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+
+from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.layers import Assembled, AssembledRequest
+from pants_pyinstaller.requests import FreezeRequest, PyInstallerFieldSet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Executable:
+    """An assembled binary, laid out as in `dist`.
+
+    `path` is the executable; `root` what a person copies: the executable, or its directory.
+    """
+
+    digest: Digest
+    path: str
+    root: str
+    manifest: str
+    notices: str
+
+
+def output_names(output_path: str, mode: str, windows: bool) -> tuple[str, str]:
+    """(directory, name of the executable without suffix) for an output path."""
+    path = PurePath(output_path)
+    name = path.name[: -len(".exe")] if windows and path.name.endswith(".exe") else path.name
+    return path.parent.as_posix(), name
+
+
+async def _beside_build_file(field_set: PyInstallerFieldSet) -> tuple[FrozenDict[str, str], Digest]:
+    """The files that fields name by a path relative to the BUILD file."""
+    found = {}
+    digests = []
+    for field in (field_set.icon, field_set.windows_version_info):
+        if not field.value:
+            continue
+        path = posixpath.normpath(posixpath.join(field.address.spec_path, field.value))
+        snapshot = await Get(
+            Snapshot,
+            PathGlobs(
+                [path],
+                glob_match_error_behavior=GlobMatchErrorBehavior.error,
+                description_of_origin=f"{field.address}'s `{field.alias}` field",
+            ),
+        )
+        if snapshot.files != (path,):
+            raise InvalidFieldException(
+                f"The '{field.alias}' field in target {field.address} is {field.value!r}: "
+                "expected the path of one file, relative to the BUILD file."
+            )
+        found[field.alias] = path
+        digests.append(snapshot.digest)
+    return FrozenDict(found), await Get(Digest, MergeDigests(digests))
+
+
+@rule
+async def build_executable(field_set: PyInstallerFieldSet) -> Executable:
+    freeze, build_info = await MultiGet(
+        Get(FreezeRequest, PyInstallerFieldSet, field_set),
+        Get(BuildInfo, BuildInfoRequest(field_set.build_info)),
+    )
+    extra, extra_digest = await _beside_build_file(field_set)
+    output_path = field_set.output_path.value_or_default(file_ending=None)
+    mode = field_set.mode.value or contract.ONE_FILE
+    directory, name = output_names(output_path, mode, freeze.toolchain.windows)
+    assembled = await Get(
+        Assembled, AssembledRequest(freeze, name, build_info.values, extra, extra_digest)
+    )
+    for line in assembled.notes.splitlines():
+        if line.startswith("note: "):
+            logger.info("%s: %s", field_set.address, line[len("note: ") :])
+    # Sidecars take the executable's name, so that several binaries can share a directory.
+    renamed = {contract.MANIFEST: f"{name}.manifest.json", contract.NOTICES: f"{name}.notices.json"}
+    entries: list[FileEntry | SymlinkEntry] = []
+    for entry in await Get(DigestEntries, Digest, assembled.digest):
+        path = posixpath.join(directory, renamed.get(entry.path, entry.path))
+        if isinstance(entry, FileEntry):
+            entries.append(FileEntry(path, entry.file_digest, entry.is_executable))
+        elif isinstance(entry, SymlinkEntry):
+            entries.append(SymlinkEntry(path, entry.target))
+    executable = posixpath.join(directory, assembled.executable)
+    return Executable(
+        await Get(Digest, CreateDigest(entries)),
+        path=executable,
+        root=posixpath.join(directory, name) if mode == contract.ONE_DIR else executable,
+        manifest=posixpath.join(directory, renamed[contract.MANIFEST]),
+        notices=posixpath.join(directory, renamed[contract.NOTICES]),
+    )
+
+
+@rule(desc="Package PyInstaller binary")
+async def package_pyinstaller_binary(field_set: PyInstallerFieldSet) -> BuiltPackage:
+    executable = await Get(Executable, PyInstallerFieldSet, field_set)
+    return BuiltPackage(
+        executable.digest,
+        artifacts=tuple(
+            BuiltPackageArtifact(path)
+            for path in (executable.root, executable.manifest, executable.notices)
+        ),
+    )
+
+
+@rule(desc="Run PyInstaller binary")
+async def run_pyinstaller_binary(field_set: PyInstallerFieldSet) -> RunRequest:
+    executable = await Get(Executable, PyInstallerFieldSet, field_set)
+    return RunRequest(digest=executable.digest, args=(posixpath.join("{chroot}", executable.path),))
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return [
+        *collect_rules(),
+        *PyInstallerFieldSet.rules(),
+        UnionRule(PackageFieldSet, PyInstallerFieldSet),
+    ]

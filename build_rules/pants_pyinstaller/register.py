@@ -1,0 +1,38 @@
+"""What Pants loads for `backend_packages = ["pants_pyinstaller"]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pants.engine.rules import Rule
+from pants.engine.target import Target
+from pants.engine.unions import UnionRule
+
+from pants_pyinstaller import (
+    build_info,
+    inference,
+    layers,
+    packaging,
+    requests,
+    subsystem,
+    toolchain,
+    wheels,
+)
+from pants_pyinstaller.target_types import PyInstallerBinary
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return [
+        *build_info.rules(),
+        *inference.rules(),
+        *layers.rules(),
+        *packaging.rules(),
+        *requests.rules(),
+        *subsystem.rules(),
+        *toolchain.rules(),
+        *wheels.rules(),
+    ]
+
+
+def target_types() -> Iterable[type[Target]]:
+    return [PyInstallerBinary]

@@ -1,0 +1,245 @@
+"""From a `pyinstaller_binary` target to what the layers need: fields and sources, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pants.backend.python.subsystems.setup import PythonSetup
+from pants.backend.python.target_types import (
+    PythonResolveField,
+    PythonSourceField,
+    ResolvedPexEntryPoint,
+    ResolvePexEntryPointRequest,
+)
+from pants.backend.python.util_rules.python_sources import (
+    PythonSourceFilesRequest,
+    StrippedPythonSourceFiles,
+)
+from pants.core.goals.package import OutputPathField, PackageFieldSet
+from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior
+from pants.core.target_types import FileSourceField, ResourceSourceField
+from pants.core.util_rules.environments import EnvironmentField
+from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
+from pants.core.util_rules.stripped_source_files import StrippedSourceFiles
+from pants.engine.addresses import UnparsedAddressInputs
+from pants.engine.fs import AddPrefix, Digest, MergeDigests
+from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
+from pants.engine.target import (
+    InvalidFieldException,
+    SpecialCasedDependencies,
+    Targets,
+    TransitiveTargets,
+    TransitiveTargetsRequest,
+)
+from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+
+from pants_pyinstaller import target_types as fields
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.subsystem import PyInstaller
+from pants_pyinstaller.toolchain import Toolchain, ToolchainRequest, interpreter_constraints
+
+SOURCES = "src"
+DATA = "data"
+HOOKS = "hooks"
+RUNTIME_HOOKS = "runtime_hooks"
+
+
+@dataclass(frozen=True)
+class PyInstallerFieldSet(PackageFieldSet, RunFieldSet):
+    required_fields = (fields.PyInstallerEntryPointField,)
+    run_in_sandbox_behavior = RunInSandboxBehavior.RUN_REQUEST_HERMETIC
+
+    build_info: fields.PyInstallerBuildInfoField
+    collect: fields.PyInstallerCollectField
+    console: fields.PyInstallerConsoleField
+    dependencies: fields.PyInstallerDependenciesField
+    entry_point: fields.PyInstallerEntryPointField
+    environment: EnvironmentField
+    excludes: fields.PyInstallerExcludesField
+    hidden_imports: fields.PyInstallerHiddenImportsField
+    hooks: fields.PyInstallerHooksField
+    icon: fields.PyInstallerIconField
+    mode: fields.PyInstallerModeField
+    optimize: fields.PyInstallerOptimizeField
+    output_path: OutputPathField
+    proof: fields.PyInstallerProofField
+    proof_allow: fields.PyInstallerProofAllowField
+    python_options: fields.PyInstallerPythonOptionsField
+    resolve: PythonResolveField
+    runtime_hooks: fields.PyInstallerRuntimeHooksField
+    runtime_tmpdir: fields.PyInstallerRuntimeTmpdirField
+    strip: fields.PyInstallerStripField
+    windows_version_info: fields.PyInstallerWindowsVersionInfoField
+
+
+@dataclass(frozen=True)
+class HookFiles:
+    """The files of the fields `hooks` and `runtime_hooks`, below HOOKS and RUNTIME_HOOKS."""
+
+    hooks_digest: Digest
+    hook_directories: tuple[str, ...]
+    runtime_digest: Digest
+    runtime_files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Application:
+    """The first-party half of a freeze: sources below SOURCES, files below DATA."""
+
+    digest: Digest
+    entry_point: str
+    data: FrozenDict[str, str]
+
+
+@dataclass(frozen=True)
+class FreezeRequest:
+    """All that a `pyinstaller_binary` says, with its sources, before anything is frozen."""
+
+    field_set: PyInstallerFieldSet
+    resolve: str
+    toolchain: Toolchain
+    application: Application
+    hooks: HookFiles
+
+
+async def _source_files(field: SpecialCasedDependencies) -> SourceFiles:
+    targets = await Get(Targets, UnparsedAddressInputs, field.to_unparsed_address_inputs())
+    sources = [
+        target[PythonSourceField] for target in targets if target.has_field(PythonSourceField)
+    ]
+    if field.value and len(sources) != len(targets):
+        others = [str(t.address) for t in targets if not t.has_field(PythonSourceField)]
+        raise InvalidFieldException(
+            f"The '{field.alias}' field in target {field.address} names {', '.join(others)}, "
+            "which holds no Python source. Name `python_source` or `python_sources` targets."
+        )
+    return await Get(SourceFiles, SourceFilesRequest(sources))
+
+
+@dataclass(frozen=True)
+class HookFilesRequest:
+    hooks: fields.PyInstallerHooksField
+    runtime_hooks: fields.PyInstallerRuntimeHooksField
+
+
+@rule
+async def hook_files(request: HookFilesRequest) -> HookFiles:
+    hooks = await _source_files(request.hooks)
+    runtime = await _source_files(request.runtime_hooks)
+    wrong = [file for file in hooks.files if not PurePath(file).name.startswith("hook-")]
+    if wrong:
+        raise InvalidFieldException(
+            f"The 'hooks' field in target {request.hooks.address} names {', '.join(wrong)}. "
+            "PyInstaller only uses files that are named hook-<module>.py."
+        )
+    hooks_digest, runtime_digest = await MultiGet(
+        Get(Digest, AddPrefix(hooks.snapshot.digest, HOOKS)),
+        Get(Digest, AddPrefix(runtime.snapshot.digest, RUNTIME_HOOKS)),
+    )
+    directories = sorted({f"{HOOKS}/{PurePath(file).parent.as_posix()}" for file in hooks.files})
+    return HookFiles(
+        hooks_digest,
+        tuple(directories),
+        runtime_digest,
+        tuple(f"{RUNTIME_HOOKS}/{file}" for file in runtime.files),
+    )
+
+
+@dataclass(frozen=True)
+class ApplicationRequest:
+    field_set: PyInstallerFieldSet
+
+
+@rule
+async def application(request: ApplicationRequest) -> Application:
+    field_set = request.field_set
+    transitive, entry_point = await MultiGet(
+        Get(TransitiveTargets, TransitiveTargetsRequest([field_set.address])),
+        Get(ResolvedPexEntryPoint, ResolvePexEntryPointRequest(field_set.entry_point)),
+    )
+    assert entry_point.val is not None, "the field is required"
+    closure = transitive.closure
+    python, resources, files = await MultiGet(
+        Get(
+            StrippedPythonSourceFiles,
+            PythonSourceFilesRequest(closure, include_resources=False, include_files=False),
+        ),
+        Get(
+            StrippedSourceFiles,
+            SourceFilesRequest(
+                (
+                    target[ResourceSourceField]
+                    for target in closure
+                    if target.has_field(ResourceSourceField)
+                ),
+                for_sources_types=(ResourceSourceField,),
+                enable_codegen=True,
+            ),
+        ),
+        Get(
+            SourceFiles,
+            SourceFilesRequest(
+                (
+                    target[FileSourceField]
+                    for target in closure
+                    if target.has_field(FileSourceField)
+                ),
+                for_sources_types=(FileSourceField,),
+                enable_codegen=True,
+            ),
+        ),
+    )
+    sources = python.stripped_source_files.snapshot
+    module = entry_point.val.module.replace(".", "/")
+    if not {f"{module}.py", f"{module}/__init__.py", f"{module}/__main__.py"} & set(sources.files):
+        raise InvalidFieldException(
+            f"The 'entry_point' field in target {field_set.address} is "
+            f"{entry_point.val.spec!r}, but no first-party module of that name is among the "
+            "target's dependencies. Check the name, the BUILD file of the module's folder and its "
+            "`resolve`."
+        )
+    prefixed_sources, prefixed_data = await MultiGet(
+        Get(Digest, AddPrefix(sources.digest, SOURCES)),
+        Get(
+            Digest,
+            AddPrefix(
+                await Get(Digest, MergeDigests([resources.snapshot.digest, files.snapshot.digest])),
+                DATA,
+            ),
+        ),
+    )
+    names = sorted({*resources.snapshot.files, *files.snapshot.files})
+    return Application(
+        await Get(Digest, MergeDigests([prefixed_sources, prefixed_data])),
+        entry_point.val.spec,
+        FrozenDict({name: f"{DATA}/{name}" for name in names}),
+    )
+
+
+@rule
+async def freeze_request(
+    field_set: PyInstallerFieldSet, pyinstaller: PyInstaller, python_setup: PythonSetup
+) -> FreezeRequest:
+    tmpdir = field_set.runtime_tmpdir
+    if tmpdir.value and field_set.mode.value == contract.ONE_DIR:
+        raise InvalidFieldException(
+            f"The '{tmpdir.alias}' field in target {field_set.address} has no meaning with "
+            f'mode="{contract.ONE_DIR}", which unpacks nothing. Remove one of the two.'
+        )
+    resolve = field_set.resolve.normalized_value(python_setup)
+    app, hooks, toolchain = await MultiGet(
+        Get(Application, ApplicationRequest(field_set)),
+        Get(HookFiles, HookFilesRequest(field_set.hooks, field_set.runtime_hooks)),
+        Get(
+            Toolchain,
+            ToolchainRequest(interpreter_constraints(pyinstaller, python_setup)),
+        ),
+    )
+    return FreezeRequest(field_set, resolve, toolchain, app, hooks)
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return collect_rules()

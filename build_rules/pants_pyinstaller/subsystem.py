@@ -1,0 +1,77 @@
+"""The options `[pyinstaller]` and `[uv]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pants.backend.python.subsystems.python_tool_base import LockfileRules, PythonToolBase
+from pants.backend.python.target_types import ConsoleScript
+from pants.engine.rules import Rule, collect_rules
+from pants.engine.unions import UnionRule
+from pants.option.option_types import StrListOption, StrOption
+from pants.option.subsystem import Subsystem
+from pants.util.strutil import softwrap
+
+from pants_pyinstaller.driver import contract
+
+
+class PyInstaller(Subsystem):
+    options_scope = "pyinstaller"
+    help = "How `pyinstaller_binary` targets are frozen."
+
+    resolve = StrOption(
+        default="pyinstaller",
+        help=softwrap(
+            f"""
+            The resolve that holds PyInstaller {contract.PYINSTALLER_SUPPORTED} and nothing of the
+            application. It is installed apart, so that nothing of it gets into an executable.
+            """
+        ),
+    )
+    interpreter_constraints = StrListOption(
+        default=["CPython>=3.10,<3.15"],
+        help=softwrap(
+            """
+            Which interpreter freezes, and so goes into the executable. The interpreter needs a
+            shared libpython. Constraints of `[python].interpreter_constraints` apply as well.
+            """
+        ),
+    )
+    search_path = StrListOption(
+        default=["/usr/bin", "/bin", "/usr/sbin", "/sbin"],
+        help=softwrap(
+            """
+            Where the freezer finds objdump, objcopy, strip, ldd and ldconfig. The caller's PATH has
+            no influence on a build.
+            """
+        ),
+    )
+    host_libraries = StrOption(
+        default=contract.HOST_LIBRARIES_LIST,
+        help=softwrap(
+            """
+            Libraries that come from this machine, neither from the lock nor from the interpreter
+            (libssl, libffi ...): `allow` bundles them, `list` also logs them, `deny` fails and
+            names them. The manifest beside the executable lists them in any case.
+            """
+        ),
+    )
+
+
+class Uv(PythonToolBase):
+    options_scope = "uv"
+    name = "uv"
+    help = "Installs a resolve's wheels for freezing; checks every file against the lock's hashes."
+
+    default_version = "uv>=0.8"
+    default_main = ConsoleScript("uv")
+    default_requirements = ["uv>=0.8"]
+    register_interpreter_constraints = True
+    default_interpreter_constraints = ["CPython>=3.9,<4"]
+    # Pants wants a name here; there is no such file: `install_from_resolve` names the lock.
+    default_lockfile_resource = ("pants_pyinstaller", "uv.lock")
+    lockfile_rules_type = LockfileRules.SIMPLE
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return collect_rules()
