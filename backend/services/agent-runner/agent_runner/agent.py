@@ -24,7 +24,7 @@ from langgraph.errors import GraphRecursionError
 
 from agent_runner.contract import ToolCall, Usage
 from agent_runner.errors import TurnLimitExceeded
-from agent_runner.middleware import NonStreamingFallback, TurnMiddleware
+from agent_runner.middleware import EndpointFallback, TurnMiddleware
 from agent_runner.progress import ProgressTracker
 from agent_runner.state.store import Message
 
@@ -77,7 +77,7 @@ async def run_turn(
         backend=backend,
         middleware=[
             ModelCallLimitMiddleware(run_limit=max_steps, exit_behavior="error"),
-            NonStreamingFallback(),
+            EndpointFallback(),
             turn,
         ],
     )

@@ -60,10 +60,12 @@ class TurnMiddleware(AgentMiddleware[Any, Any, Any]):
             self._progress.tool_ended()
 
 
-class NonStreamingFallback(AgentMiddleware[Any, Any, Any]):
-    """Asks again without streaming when a server answered a streaming request without a stream."""
+class EndpointFallback(AgentMiddleware[Any, Any, Any]):
+    """Asks an OpenAI-compatible server once more, with less, when it lacks a part of streaming.
 
-    _SYMPTOMS: Final = ("No generation chunks were returned", "No generations found in stream")
+    A server that answers a streaming request with a plain body gets the request without streaming;
+    one that refuses `stream_options` (token counts of a stream) gets it without those.
+    """
 
     async def awrap_model_call(
         self,
@@ -72,9 +74,22 @@ class NonStreamingFallback(AgentMiddleware[Any, Any, Any]):
     ) -> ModelResponse[Any] | AIMessage:
         try:
             return await handler(request)
-        except ValueError as error:
-            if not any(symptom in str(error) for symptom in self._SYMPTOMS):
+        except Exception as error:
+            less = _less(error)
+            if less is None:
                 raise
-        log.info("endpoint_without_streaming", remedy="AGENT_RUNNER_MODEL_STREAMING=false")
-        whole = request.model.model_copy(update={"disable_streaming": True})
-        return await handler(request.override(model=whole))
+        log.info("endpoint_lacks", asked_again_with=less)
+        return await handler(request.override(model=request.model.model_copy(update=less)))
+
+
+_NO_STREAM: Final = ("No generation chunks were returned", "No generations found in stream")
+
+
+def _less(error: Exception) -> dict[str, bool] | None:
+    """What to change in the model for the second request; None when that would not help."""
+    if isinstance(error, ValueError) and any(symptom in str(error) for symptom in _NO_STREAM):
+        return {"disable_streaming": True}
+    status = getattr(error, "status_code", None)
+    if status in (400, 422) and "stream_options" in str(error):
+        return {"stream_usage": False}
+    return None

@@ -47,6 +47,9 @@ def _openai(name: str, settings: Settings) -> BaseChatModel:
         max_retries=REQUEST_RETRIES,
         # chat completions are what every compatible server speaks
         use_responses_api=False,
+        # the client leaves it out for other base URLs; `middleware.EndpointFallback` deals with the
+        # few servers that refuse it
+        stream_usage=True,
         disable_streaming=not settings.model_streaming,
     )
 
