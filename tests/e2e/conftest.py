@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,25 @@ from support.agent_runner import AgentRunner, find_command
 from support.model_server import ModelServer
 from support.redis_server import RedisServer
 from support.temporal_server import TemporalServer
-from support.workers import StartWorker, Worker, running_worker, settings
+from support.workers import API_KEY, StartWorker, Worker, running_worker, settings
+
+STARTED = pytest.StashKey[list[Worker]]()
+_LOG_LINES = 40
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the end of its workers' logs."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for one in [item.funcargs.get("worker"), *item.stash.get(STARTED, [])]:
+            if not isinstance(one, Worker):
+                continue
+            lines = one.process.output.splitlines()[-_LOG_LINES:]
+            report.sections.append((f"agent-runner {one.process.pid}", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +46,7 @@ def temporal() -> Iterator[TemporalServer]:
 
 @pytest.fixture(scope="session")
 def models() -> Iterator[ModelServer]:
-    with ModelServer() as server:
+    with ModelServer(api_key=API_KEY) as server:
         yield server
 
 
@@ -72,11 +90,15 @@ def worker(
 
 
 @pytest.fixture
-def start_worker(program: AgentRunner, environment: dict[str, str]) -> Iterator[StartWorker]:
+def start_worker(
+    request: pytest.FixtureRequest, program: AgentRunner, environment: dict[str, str]
+) -> Iterator[StartWorker]:
     with contextlib.ExitStack() as stack:
 
         def start(**more: str) -> Worker:
-            return stack.enter_context(running_worker(program, {**environment, **more}))
+            started = stack.enter_context(running_worker(program, {**environment, **more}))
+            request.node.stash.setdefault(STARTED, []).append(started)
+            return started
 
         yield start
 

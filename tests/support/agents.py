@@ -7,6 +7,7 @@ queries are named, and payloads are plain JSON. The methods block; they run on a
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 import uuid
@@ -15,7 +16,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
@@ -54,8 +55,13 @@ class Agents:
         self._loop.close()
 
     def wait_for(self, work: Coroutine[Any, Any, T], timeout_s: float = TIMEOUT_S) -> T:
-        """The result of `work`, run on the client's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+        """The result of `work`, run on the client's loop; raises TimeoutError."""
+
+        async def bounded() -> T:
+            async with asyncio.timeout(timeout_s):
+                return await work
+
+        return asyncio.run_coroutine_threadsafe(bounded(), self._loop).result()
 
     def turn(self, message: str, **fields: Any) -> Workflow:
         """Starts `AgentTurn`; `fields` are those of its input."""
@@ -93,7 +99,10 @@ class Workflow:
 
     def result(self, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         """The result; raises WorkflowFailureError, or TimeoutError."""
-        value = self._agents.wait_for(self._handle.result(), timeout_s)
+        try:
+            value = self._agents.wait_for(self._handle.result(), timeout_s)
+        except TimeoutError:
+            raise TimeoutError(f"no result in {timeout_s:g} s; {self._last_events()}") from None
         assert isinstance(value, dict), value
         return value
 
@@ -114,6 +123,8 @@ class Workflow:
             value = self._agents.wait_for(self._handle.result(), timeout_s)
         except WorkflowFailureError as error:
             return error.cause
+        except TimeoutError:
+            raise TimeoutError(f"no end in {timeout_s:g} s; {self._last_events()}") from None
         raise AssertionError(f"the workflow did not fail but returned {value}")
 
     def status(self) -> Status:
@@ -135,7 +146,9 @@ class Workflow:
                 if true(last):
                     return last
             time.sleep(_POLL_S)
-        raise TimeoutError(f"not in {timeout_s:g} s; the last status was {last}")
+        raise TimeoutError(
+            f"not in {timeout_s:g} s; the last status was {last}; {self._last_events()}"
+        )
 
     def signal(self, name: str, *arguments: Any) -> None:
         """Sends a signal."""
@@ -145,6 +158,17 @@ class Workflow:
         """Asks Temporal itself to cancel the workflow."""
         self._agents.wait_for(self._handle.cancel())
 
-    def history(self) -> WorkflowHistory:
-        """Everything that happened."""
-        return self._agents.wait_for(self._handle.fetch_history())
+    def activity_results(self) -> list[Any]:
+        """What the activities returned so far, as Temporal keeps it."""
+        history = self._agents.wait_for(self._handle.fetch_history())
+        return [
+            json.loads(payload.data)
+            for event in history.events
+            for payload in event.activity_task_completed_event_attributes.result.payloads
+            if payload.data
+        ]
+
+    def _last_events(self) -> str:
+        """The end of the history, for messages."""
+        history = self._agents.wait_for(self._handle.fetch_history())
+        return "the history ends with\n" + "\n".join(str(event) for event in history.events[-4:])

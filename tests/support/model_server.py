@@ -205,7 +205,7 @@ class ModelServer(LoopbackServer):
         return self._scripts.get(model, self._default)
 
     def _authorized(self, request: Request) -> bool:
-        if self._api_key is None:
+        if self._api_key is None or request.url.path.startswith("/api/"):  # Ollama has no keys
             return True
         given = request.headers.get("x-api-key") or request.headers.get(
             "authorization", ""
@@ -238,7 +238,7 @@ class ModelServer(LoopbackServer):
                     {} if reply.retry_after is None else {"retry-after": f"{reply.retry_after:g}"}
                 )
                 return JSONResponse(wire.failure(reply), status_code=reply.status, headers=headers)
-            if not recorded.streamed:
+            if not (recorded.streamed and reply.dialect.streams):
                 return JSONResponse(wire.answer(reply, model))
             kind = "application/x-ndjson" if wire is ollama else "text/event-stream"
             return StreamingResponse(

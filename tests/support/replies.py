@@ -36,7 +36,7 @@ class Dialect:
     empty_choices: a stream begins with a chunk whose `choices` is empty. null_content: `content` is
     null beside tool calls, else the empty string. whole_tool_calls: a streamed tool call comes in
     one delta. keep_alive: comment lines between the events. done: the stream ends with `[DONE]`.
-    finish_reason: replaces the one that fits the reply.
+    finish_reason: replaces the one that fits the reply. streams: a request for a stream gets one.
     """
 
     usage: bool = True
@@ -47,6 +47,7 @@ class Dialect:
     keep_alive: bool = False
     done: bool = True
     finish_reason: str | None = None
+    streams: bool = True
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,13 @@ class Worker:
     environment: Mapping[str, str]
 
     def sandboxes(self) -> list[Path]:
-        """The local sandbox directories that exist."""
-        root = Path(self.environment["AGENT_RUNNER_SANDBOX_ROOT"])
-        return sorted(root.iterdir()) if root.exists() else []
+        """The local sandbox directories that exist: one level below each worker's own."""
+        return sorted(self.sandbox_root.glob("*/*"))
+
+    @property
+    def sandbox_root(self) -> Path:
+        """Where the worker keeps its sandboxes."""
+        return Path(self.environment["AGENT_RUNNER_SANDBOX_ROOT"])
 
 
 class StartWorker(Protocol):

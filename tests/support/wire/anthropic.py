@@ -13,6 +13,10 @@ def _stop_reason(reply: Reply) -> str:
     return "tool_use" if reply.tool_calls else "end_turn"
 
 
+def _usage(reply: Reply) -> dict[str, int]:
+    return {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
+
+
 def _blocks(reply: Reply) -> list[dict[str, Any]]:
     said = [{"type": "text", "text": reply.content}] if reply.content else []
     return said + [
@@ -36,7 +40,7 @@ def answer(reply: Reply, model: str) -> dict[str, Any]:
         "content": _blocks(reply),
         "stop_reason": _stop_reason(reply),
         "stop_sequence": None,
-        "usage": {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens},
+        "usage": _usage(reply),
     }
 
 
@@ -71,7 +75,7 @@ def stream(reply: Reply, model: str, request: dict[str, Any]) -> Iterator[bytes]
     yield event(
         "message_delta",
         delta={"stop_reason": _stop_reason(reply), "stop_sequence": None},
-        usage={"output_tokens": reply.output_tokens},
+        usage=_usage(reply),  # cumulative, input included
     )
     yield event("message_stop")
 
