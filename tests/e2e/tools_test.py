@@ -43,12 +43,12 @@ def test_daytona_is_a_sandbox_with_files_and_commands(
 ) -> None:
     """Reading a file goes through `multipart.MultipartSegment`, the import that a frozen program
     can lose to python-multipart's shim of the same name."""
-    content = "für dich\n" + "x" * 200_000
+    fill = "head -c 300000 /dev/zero | tr '\\0' x >> notes/a.txt"
     with DaytonaServer() as daytona:
         script = models.play(
-            call("write_file", file_path="/notes/a.txt", content=content),
+            call("write_file", file_path="/notes/a.txt", content="für dich\n"),
+            call("execute", command=f"{fill}; wc -c < notes/a.txt; echo $OPENAI_API_KEY"),
             call("read_file", file_path="/notes/a.txt", limit=1),
-            call("execute", command="wc -c < notes/a.txt; echo $OPENAI_API_KEY"),
             call("read_file", file_path="/notes/missing.txt"),
             text("done"),
             model=model,
@@ -60,9 +60,9 @@ def test_daytona_is_a_sandbox_with_files_and_commands(
         )
         result = worker.agents.turn("work there", model=f"openai:{model}").result()
         assert result["text"] == "done"
-        _, read, executed, missing = script.requests[-1].tool_results
+        _, executed, read, missing = script.requests[-1].tool_results
         assert "für dich" in read
-        assert str(len(content.encode())) in executed
+        assert "300010" in executed
         assert "sk-test" not in executed
         assert "missing.txt" in missing
         assert daytona.sandboxes == {}
