@@ -1,0 +1,216 @@
+"""The executable and its sidecars."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+from typing import Any
+
+from . import archive, bundle, contract, executable, interpreter, pyinstaller
+from .errors import DriverError, listing
+from .progress import step
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+
+
+def run(request: contract.AssembleRequest) -> None:
+    """Write what ``request`` asks for; see ``contract.AssembleRequest``.
+
+    :raises DriverError: host libraries that the policy forbids, bad options, tools that do not work.
+    """
+    if request.mode not in (contract.ONE_FILE, contract.ONE_DIR):
+        raise DriverError(f"mode must be {contract.ONE_FILE} or {contract.ONE_DIR}, not {request.mode!r}")
+    if not _NAME.match(request.name):
+        raise DriverError(f"name: {request.name!r} is no file name (letters, digits, '.', '_', '+', '-')")
+    check = read_check(request.check)
+    layers = bundle.load(request.layer, request.app, {}, check["modules"], check["files"])
+    forbid_host_libraries(layers, request.host_libraries)
+    build_info = _build_info(request.build_info)
+    windows = sys.platform == "win32"
+    one_dir = request.mode == contract.ONE_DIR
+    path = os.path.join(request.output, contract.executable_path(request.name, request.mode, windows))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    bundle_options = bundle.options(request.python_options, runtime_tmpdir=request.runtime_tmpdir)
+    parts = bundle.head_parts(layers, bundle_options, bundle.pyz(layers))
+    if one_dir:
+        _write_directory(layers, os.path.join(os.path.dirname(path), bundle.CONTENTS), build_info)
+    else:
+        parts += _file_parts(layers, request.pack, build_info)
+    with tempfile.TemporaryDirectory() as work:
+        pkg = os.path.join(work, "bundle.pkg")
+        with open(pkg, "wb") as out:
+            archive.write_carchive(out, parts, layers.layer.python_library)
+        pyinstaller.load(request.tool, None, work)
+        library = os.path.join(request.layer, contract.LAYER_FILES, layers.layer.python_library)
+        executable.write(request, pkg, path, library, one_dir)
+    _write_json(os.path.join(request.output, contract.MANIFEST), manifest(request, layers, path, build_info))
+    _write_json(os.path.join(request.output, contract.NOTICES), notices(request.layer, layers))
+    step(f"assemble: {path}, {os.path.getsize(path) / 1e6:.1f} MB")
+
+
+def read_check(directory: str | None) -> dict[str, Any]:
+    """What the application's proof added to the selection."""
+    if directory is None:
+        return {"modules": [], "files": []}
+    with open(os.path.join(directory, contract.CHECK_RESULT), encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def _build_info(values: dict[str, str] | None) -> bytes | None:
+    if not values:
+        return None
+    return (json.dumps(dict(sorted(values.items())), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _file_parts(layers: bundle.Layers, pack: str | None, build_info: bytes | None) -> list[archive.Part]:
+    """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
+    if pack is None:
+        raise DriverError("a one-file executable needs the layer's packed files")
+    with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
+        table: dict[str, list[int]] = json.load(file)["files"]
+    with open(os.path.join(pack, contract.PACK_BLOB), "rb") as file:
+        blob = memoryview(file.read())
+    own = set(layers.app.files)
+    parts = []
+    for dest in layers.chosen.files:
+        item = layers.layer.files[dest]
+        if dest in own or (dest == contract.BUILD_INFO and build_info is not None):
+            continue
+        name = dest.replace("/", os.sep)
+        if item.kind == "symlink":
+            parts.append(archive.plain(name, "n", item.target.encode() + b"\0"))
+            continue
+        offset, length, size = table[dest]
+        kind = "b" if item.kind == "binary" or item.executable else "x"
+        parts.append(archive.Part(name, kind, blob[offset : offset + length], size, True))
+    for dest, executable_bit in layers.app.files.items():
+        with open(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), "rb") as own_file:
+            data = own_file.read()
+        kind = "b" if executable_bit or dest.endswith((".so", ".pyd", ".dll", ".dylib")) else "x"
+        parts.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))
+    if build_info is not None:
+        parts.append(archive.packed(contract.BUILD_INFO, "x", build_info))
+    return sorted(parts, key=lambda part: (part.kind, part.name))
+
+
+def _write_directory(layers: bundle.Layers, directory: str, build_info: bytes | None) -> None:
+    root = os.path.join(layers.layer_path, contract.LAYER_FILES)
+    places = {
+        dest: os.path.join(root, *dest.split("/"))
+        for dest in layers.chosen.files
+        if layers.layer.files[dest].kind != "symlink"
+    }
+    places.update({dest: os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")) for dest in layers.app.files})
+    for dest, source in places.items():
+        target = os.path.join(directory, *dest.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(source, target)
+        os.chmod(target, 0o755 if os.stat(source).st_mode & stat.S_IXUSR else 0o644)
+    for dest in layers.chosen.files:
+        item = layers.layer.files[dest]
+        if item.kind == "symlink":
+            target = os.path.join(directory, *dest.split("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.symlink(item.target, target)
+    if build_info is not None:
+        with open(os.path.join(directory, contract.BUILD_INFO), "wb") as out:
+            out.write(build_info)
+        os.chmod(os.path.join(directory, contract.BUILD_INFO), 0o644)
+
+
+def forbid_host_libraries(layers: bundle.Layers, policy: str) -> None:
+    """Apply the policy on libraries from outside the lock and the interpreter.
+
+    :raises DriverError: the policy is "deny" and there are some; or no such policy.
+    """
+    known = (contract.HOST_LIBRARIES_ALLOW, contract.HOST_LIBRARIES_LIST, contract.HOST_LIBRARIES_DENY)
+    if policy not in known:
+        raise DriverError(f"host_libraries must be one of {', '.join(known)}, not {policy!r}")
+    found = host_libraries(layers)
+    described = [
+        f"{item['name']} from " + (f"{item['package']} {item['version']}" if item["package"] else "no known package")
+        for item in found
+    ]
+    if policy == contract.HOST_LIBRARIES_LIST:
+        for line in described:
+            step(f"host library: {line}")
+    if policy == contract.HOST_LIBRARIES_DENY and found:
+        raise DriverError(
+            f"host_libraries is 'deny', but the bundle holds libraries of the building machine:\n{listing(described, 100)}\n"
+            "Build with an interpreter that brings its own libraries (python-build-standalone), or use 'list' or 'allow'."
+        )
+
+
+def host_libraries(layers: bundle.Layers) -> list[dict[str, Any]]:
+    """Bundled libraries of the building machine: name, sha256, package, version."""
+    selected = set(layers.chosen.files)
+    return [item for dest, item in sorted(layers.layer.host_libraries.items()) if dest in selected]
+
+
+def manifest(
+    request: contract.AssembleRequest, layers: bundle.Layers, path: str, build_info: bytes | None
+) -> dict[str, Any]:
+    """What is inside, for people and for an SBOM."""
+    layer = layers.layer
+    return {
+        "schema": contract.SCHEMA,
+        "platform": layer.platform,
+        "mode": request.mode,
+        "executable": {
+            "path": os.path.relpath(path, request.output).replace(os.sep, "/"),
+            "sha256": interpreter.sha256_of(path),
+            "size": os.path.getsize(path),
+        },
+        "interpreter": {key: layer.python[key] for key in ("version", "implementation", "sha256")},
+        "pyinstaller": layer.pyinstaller,
+        "distributions": [
+            {
+                "name": layer.dists[number].name,
+                "version": layer.dists[number].version,
+                "license": layer.dists[number].licence or None,
+                "requires": layer.dists[number].requires,
+            }
+            for number in layers.chosen.dists
+        ],
+        "host_libraries": host_libraries(layers),
+        "build_info": json.loads(build_info) if build_info else {},
+    }
+
+
+def notices(layer_path: str, layers: bundle.Layers) -> list[dict[str, Any]]:
+    """Licence texts of everything inside: distributions, interpreter, host libraries, PyInstaller's bootloader."""
+    with open(os.path.join(layer_path, contract.LAYER_LICENCES), encoding="utf-8") as file:
+        texts = json.load(file)
+    layer = layers.layer
+    found = [
+        {
+            "name": layer.dists[number].name,
+            "version": layer.dists[number].version,
+            "texts": texts["distributions"].get(layer.dists[number].key, []),
+        }
+        for number in layers.chosen.dists
+    ]
+    found.append(
+        {
+            "name": layer.python["implementation"],
+            "version": layer.python["version"],
+            "texts": texts["interpreter"],
+        }
+    )
+    packages = {item["package"]: item["version"] for item in host_libraries(layers) if item["package"]}
+    for package, version in sorted(packages.items()):
+        found.append({"name": package, "version": version, "texts": texts["packages"].get(package, [])})
+    found.append({"name": "PyInstaller bootloader", "version": layer.pyinstaller, "texts": texts.get("bootloader", [])})
+    return found
+
+
+def _write_json(path: str, content: Any) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as out:
+        json.dump(content, out, indent=1, ensure_ascii=False, sort_keys=True)
+        out.write("\n")

@@ -1,0 +1,198 @@
+"""A binary put together from its layers: the archive's parts, and the directory of its files."""
+
+from __future__ import annotations
+
+import marshal
+import mmap
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from . import app as app_module
+from . import archive, contract, hygiene, index, selection
+from .errors import DriverError
+
+CONTENTS = "_internal"
+"""Directory of a one-dir bundle's files beside the executable (PyInstaller's default)."""
+
+
+@dataclass
+class Layers:
+    """The inputs of a bundle, opened.
+
+    :param code, own_code: LAYER_MODULES and APP_MODULES.
+    """
+
+    layer_path: str
+    app_path: str
+    layer: index.Index
+    app: app_module.App
+    code: mmap.mmap
+    own_code: bytes
+    chosen: selection.Selection
+
+    def script(self, item: index.Script) -> bytes:
+        """Marshalled code of a layer's script."""
+        return self.code[item.offset : item.offset + item.length]
+
+    def own_script(self, name: str) -> bytes:
+        """Marshalled code of one of the application's scripts."""
+        offset, length = self.app.scripts[name]
+        return self.own_code[offset : offset + length]
+
+
+def load(
+    layer_path: str,
+    app_path: str,
+    dynamic: Mapping[str, Iterable[str]],
+    extra_modules: Iterable[str] = (),
+    extra_files: Iterable[str] = (),
+) -> Layers:
+    """Open layer and application, with what a check found at run time added to the selection."""
+    layer = index.read(layer_path)
+    app = app_module.read(app_path)
+    asked = app.request
+    asked = selection.Wanted(
+        modules=asked.modules | frozenset(extra_modules),
+        files=asked.files | frozenset(extra_files),
+        collect=asked.collect,
+        excludes=asked.excludes,
+        shadowed=asked.shadowed,
+    )
+    with open(os.path.join(app_path, contract.APP_MODULES), "rb") as file:
+        own_code = file.read()
+    return Layers(
+        layer_path=layer_path,
+        app_path=app_path,
+        layer=layer,
+        app=app,
+        code=open_code(layer_path),
+        own_code=own_code,
+        chosen=selection.select(layer, asked, dynamic),
+    )
+
+
+def open_code(layer_path: str) -> mmap.mmap:
+    """LAYER_MODULES, mapped."""
+    with open(os.path.join(layer_path, contract.LAYER_MODULES), "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
+    """The PYZ archive of the selection and the first-party modules (which win over equal names)."""
+    entries: dict[str, archive.PyzEntry] = {}
+    base = {layers.layer.names[number] for number in layers.layer.base}
+    for name in layers.chosen.modules:
+        node = layers.layer.nodes[layers.layer.number[name]]
+        if node.kind in archive.PYZ_KINDS and name not in base and (node.length or node.kind == "namespace"):
+            blob = layers.code[node.offset : node.offset + node.length]
+            entries[name] = archive.PyzEntry(name, archive.PYZ_KINDS[node.kind], blob)
+    for own in layers.app.modules:
+        if own.kind in archive.PYZ_KINDS and not (own.kind == "namespace" and own.name in entries):
+            blob = layers.own_code[own.offset : own.offset + own.length]
+            entries[own.name] = archive.PyzEntry(own.name, archive.PYZ_KINDS[own.kind], blob)
+    for entry in extra:
+        entries[entry.name] = entry
+    return archive.pyz(entries.values())
+
+
+def head_parts(layers: Layers, options: Iterable[str], pyz_data: bytes, entry: archive.Part | None = None) -> list[archive.Part]:
+    """Everything that the executable holds in both modes, in PyInstaller's order.
+
+    :param options: OPTION entries of the bootloader, in order.
+    :param entry: replaces the application's entry script (for a proof).
+    """
+    layer, app = layers.layer, layers.app
+    parts = [archive.plain(option, "o", b"") for option in options]
+    for item in layer.bootstrap:
+        parts.append(archive.packed(item.name, item.kind, layers.script(item)))
+    parts.append(archive.packed("pyi_rth_hygiene", "s", hygiene_code(layer)))
+    for name in app.hooks:
+        parts.append(archive.packed(name, "s", layers.own_script(name)))
+    for name in layers.chosen.rthooks:
+        parts.append(archive.packed(name, "s", layers.script(layer.scripts[name])))
+    parts.append(entry or archive.packed(app.entry, "s", layers.own_script("entry")))
+    parts.append(archive.plain("PYZ.pyz", "z", pyz_data))
+    return parts
+
+
+def hygiene_code(layer: index.Index) -> bytes:
+    """Marshalled code of the runtime hook that every binary has first."""
+    text = hygiene.source({"ca_file": layer.python.get("ca_file", ""), "ca_path": layer.python.get("ca_path", "")})
+    return marshal.dumps(compile(text, "pyi_rth_hygiene.py", "exec", dont_inherit=True))
+
+
+def options(python_options: Iterable[str], contents: str = CONTENTS, runtime_tmpdir: str | None = None) -> list[str]:
+    """OPTION entries: the interpreter's flags and the bootloader's own.
+
+    UTF-8 mode is on in every binary unless ``X utf8=0`` says otherwise.
+
+    :raises DriverError: an option that PyInstaller's bootloader does not know.
+    """
+    found = []
+    if runtime_tmpdir is not None:
+        found.append(f"pyi-runtime-tmpdir {runtime_tmpdir}")
+    found.append(f"pyi-contents-directory {contents}")
+    chosen = [option.strip() for option in python_options]
+    for option in chosen:
+        word, _, value = option.partition(" ")
+        known = option in ("u", "v", "O", "OO") or (word in ("W", "X") and value) or option.startswith("hash_seed=")
+        if not known:
+            raise DriverError(
+                f"python_options: {option!r} is none of u, v, O, OO, 'W <warning>', 'X <key[=value]>', hash_seed=<number>"
+            )
+    if not any(option.startswith("X utf8") for option in chosen):
+        chosen.append("X utf8")
+    return found + chosen
+
+
+def stage(layers: Layers, directory: str) -> None:
+    """Make a one-dir bundle's files below ``directory`` without copying: hard links, else copies.
+
+    Hard links rather than symbolic ones: a program that resolves the path of its own file must not arrive in the layer,
+    where files are that the bundle lacks.
+    """
+    root = os.path.join(layers.layer_path, contract.LAYER_FILES)
+    made: set[str] = set()
+    for dest in layers.chosen.files:
+        item = layers.layer.files[dest]
+        target = os.path.join(directory, *dest.split("/"))
+        _parent(target, made)
+        if item.kind == "symlink":
+            os.symlink(item.target, target)
+        else:
+            link(os.path.join(root, *dest.split("/")), target)
+    for dest in layers.app.files:
+        target = os.path.join(directory, *dest.split("/"))
+        _parent(target, made)
+        if os.path.lexists(target):
+            os.unlink(target)
+        link(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), target)
+
+
+def _parent(path: str, made: set[str]) -> None:
+    folder = os.path.dirname(path)
+    if folder not in made:
+        os.makedirs(folder, exist_ok=True)
+        made.add(folder)
+
+
+def link(source: str, target: str) -> None:
+    """A hard link to ``source``, or a copy where the file system refuses one."""
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:
+        shutil.copyfile(source, target)
+        shutil.copymode(source, target)
+
+
+def bootloader(layer_path: str, windows: bool, console: bool = True) -> str:
+    """Path of the plain bootloader in the layer."""
+    root = os.path.join(layer_path, "bootloader")
+    file = "run" + ("" if console or not windows else "w") + (".exe" if windows else "")
+    for folder in sorted(os.listdir(root)):
+        path = os.path.join(root, folder, file)
+        if os.path.isfile(path):
+            return path
+    raise DriverError(f"PyInstaller's wheel for this platform has no bootloader {file!r} ({root})")

@@ -1,0 +1,27 @@
+"""The command line of the driver: read a request, run its program, print mistakes without a traceback."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from . import contract
+from .errors import DriverError
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``PROGRAM REQUEST.json``; the exit code is described in ``contract``."""
+    if len(arguments) != 2 or arguments[0] not in contract.REQUESTS:
+        print(f"usage: driver {{{','.join(contract.REQUESTS)}}} REQUEST.json", file=sys.stderr)
+        return 2
+    program, path = arguments
+    try:
+        with open(path, encoding="utf-8") as file:
+            request = contract.REQUESTS[program].from_json(file.read())
+        importlib.import_module(f".{program}", __package__).run(request)
+    except (DriverError, ValueError) as error:
+        if isinstance(error, ValueError) and type(error) is not ValueError:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

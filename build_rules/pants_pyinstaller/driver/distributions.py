@@ -1,0 +1,218 @@
+"""The distributions of a resolve, read from the dist-info directories of the installed site directory."""
+
+from __future__ import annotations
+
+import configparser
+import csv
+import importlib.machinery
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+SOURCE_TREE_MARKERS = ("Cargo.toml", "CMakeLists.txt", "meson.build")
+"""Files that mark a directory as somebody's source tree: nothing below it is data of the package."""
+
+NO_DATA_SUFFIXES = (
+    *(".py", ".pyc", ".pyo", ".pyi", ".pyx", ".pxd", ".pxi", ".pyd", ".c", ".cc", ".cpp", ".cxx", ".h", ".hpp"),
+    *(".rs", ".go", ".f", ".f90", ".s", ".a", ".lib", ".o", ".obj", ".pdb", ".swp", ".orig", ".rej"),
+)
+NO_DATA_NAMES = ("py.typed", ".gitignore", ".gitattributes", ".gitkeep", ".DS_Store", ".lock")
+TEST_DIRECTORIES = ("tests", "test", "testdata", "__pycache__")
+
+METADATA_FILES = ("METADATA", "entry_points.txt")
+"""What is bundled of a dist-info directory: what importlib.metadata reads, and nothing that an installer made up."""
+
+_LICENCE_FILE = re.compile(r"(?i)(^|/)(licen[cs]e|copying|notice|authors|copyright)[^/]*$|/licenses/")
+_NATIVE_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+
+
+def normalize(name: str) -> str:
+    """A distribution's name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One installed distribution.
+
+    :param files: paths in the site directory, ``/`` separated, as its RECORD lists them (existing ones).
+    :param requires: ``Requires-Dist`` lines.
+    :param entry_points: group -> name -> value.
+    """
+
+    name: str
+    version: str
+    info: str
+    files: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    entry_points: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    licence: str = ""
+
+    @property
+    def key(self) -> str:
+        """Normalised name."""
+        return normalize(self.name)
+
+    @property
+    def metadata_files(self) -> tuple[str, ...]:
+        """Its metadata to be bundled."""
+        wanted = tuple(f"{self.info}/{name}" for name in METADATA_FILES)
+        return tuple(path for path in wanted if path in self.files)
+
+    @property
+    def licence_files(self) -> tuple[str, ...]:
+        """Licence texts, in its dist-info directory or at the root of its packages."""
+        return tuple(
+            path
+            for path in self.files
+            if _LICENCE_FILE.search(path)
+            and not path.endswith(".py")
+            and (path.startswith(self.info + "/") or path.count("/") <= 1)
+        )
+
+
+def read_distributions(site: str) -> list[Distribution]:
+    """All distributions below ``site``, sorted by normalised name."""
+    found = []
+    for entry in sorted(os.listdir(site)):
+        if entry.endswith(".dist-info") and os.path.isfile(os.path.join(site, entry, "METADATA")):
+            found.append(_read(site, entry))
+    return sorted(found, key=lambda item: item.key)
+
+
+def _read(site: str, info: str) -> Distribution:
+    headers = parse_headers(_text(os.path.join(site, info, "METADATA")))
+    files: list[str] = []
+    record = os.path.join(site, info, "RECORD")
+    if os.path.isfile(record):
+        with open(record, encoding="utf-8", newline="") as lines:
+            for row in csv.reader(lines):
+                if row:
+                    path = row[0].replace("\\", "/")
+                    if not path.startswith(("../", "/")) and not path.endswith(".pyc"):
+                        files.append(path)
+    files = [path for path in files if os.path.isfile(os.path.join(site, path))]
+    first = {key: values[0] for key, values in headers.items()}
+    points = os.path.join(site, info, "entry_points.txt")
+    return Distribution(
+        name=first.get("name", info.partition("-")[0]),
+        version=first.get("version", ""),
+        info=info,
+        files=tuple(sorted(set(files))),
+        requires=tuple(headers.get("requires-dist", ())),
+        entry_points=parse_entry_points(_text(points)) if os.path.isfile(points) else {},
+        licence=first.get("license-expression") or _short(first.get("license", "")) or _classifier(headers),
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 and "\n" not in text else ""
+
+
+def _classifier(headers: Mapping[str, list[str]]) -> str:
+    found = [line.split("::")[-1].strip() for line in headers.get("classifier", []) if line.startswith("License")]
+    return " AND ".join(found)
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def parse_headers(text: str) -> dict[str, list[str]]:
+    """Headers of a METADATA file: lower-case name -> values, continuation lines joined."""
+    headers: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in text.splitlines():
+        if not line.strip():
+            break
+        if line[0] in " \t" and current is not None:
+            current[-1] += "\n" + line.strip()
+            continue
+        name, colon, value = line.partition(":")
+        if colon:
+            current = headers.setdefault(name.strip().lower(), [])
+            current.append(value.strip())
+    return headers
+
+
+def parse_entry_points(text: str) -> dict[str, dict[str, str]]:
+    """Group -> name -> value."""
+    parser = configparser.RawConfigParser(delimiters=("=",), strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return {}
+    return {group: dict(parser.items(group)) for group in parser.sections()}
+
+
+# --- Files and what they are ------------------------------------------------------------------------------------------
+
+
+def module_of(path: str) -> str | None:
+    """Dotted name of the module that the file ``path`` of a site directory is, or None.
+
+    >>> module_of("a/b/__init__.py"), module_of("a/c.cpython-313-x86_64-linux-gnu.so"), module_of("a-b/c.py")
+    ('a.b', 'a.c', None)
+    """
+    stem = None
+    if path.endswith(".py"):
+        stem = path[:-3]
+    else:
+        for suffix in _NATIVE_SUFFIXES:
+            if path.endswith(suffix):
+                stem = path[: -len(suffix)]
+                break
+    if stem is None:
+        return None
+    parts = stem.split("/")
+    if parts[-1] == "__init__":
+        parts.pop()
+    if not parts or not all(part.isidentifier() for part in parts):
+        return None
+    return ".".join(parts)
+
+
+def is_test_path(path: str) -> bool:
+    """Whether a directory of ``path`` holds tests."""
+    return any(part in TEST_DIRECTORIES for part in path.split("/")[:-1])
+
+
+def universe(distributions: Iterable[Distribution]) -> dict[str, list[tuple[str, int]]]:
+    """Every importable module: name -> its candidate files as (path, index of the distribution).
+
+    Several candidates: two distributions own the name (or one ships a module twice, in Python and compiled).
+    """
+    found: dict[str, list[tuple[str, int]]] = {}
+    for index, distribution in enumerate(distributions):
+        for path in distribution.files:
+            if ".dist-info/" in path or is_test_path(path):
+                continue
+            name = module_of(path)
+            if name is not None:
+                found.setdefault(name, []).append((path, index))
+    return found
+
+
+def data_files(distribution: Distribution) -> tuple[str, ...]:
+    """Files of the distribution that its modules may read at run time."""
+    trees = {os.path.dirname(path) for path in distribution.files if path.rsplit("/", 1)[-1] in SOURCE_TREE_MARKERS}
+    found = []
+    for path in distribution.files:
+        directory, _, base = path.rpartition("/")
+        if (
+            not directory
+            or path.startswith("bin/")
+            or ".dist-info/" in path
+            or ".data/" in path
+            or base in NO_DATA_NAMES
+            or base.endswith(NO_DATA_SUFFIXES)
+            or is_test_path(path)
+            or module_of(path) is not None
+            or any(directory == tree or directory.startswith(tree + "/") for tree in trees)
+        ):
+            continue
+        found.append(path)
+    return tuple(found)

@@ -1,0 +1,178 @@
+"""The application's own modules: found, compiled, and their imports resolved against the layer."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from . import compiled, scan
+from .distributions import module_of
+from .errors import DriverError
+from .index import Index
+
+_NO_DATA_NAMES = ("BUILD", "BUILD.pants", "py.typed", ".gitignore", "conftest.py")
+_NO_DATA_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
+
+
+@dataclass
+class Source:
+    """One first-party module.
+
+    :param kind: "module", "package", "namespace" or "extension".
+    :param path: in the sandbox; "" for a namespace.
+    :param dest: path below its source root.
+    :param blob: compressed code, empty for an extension or a namespace.
+    """
+
+    name: str
+    kind: str
+    path: str
+    dest: str
+    blob: bytes
+    scan: scan.Scan
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An import that nothing provides: who imports what, and how (see ``scan.Flags``)."""
+
+    name: str
+    importer: str
+    how: str
+
+
+def read_sources(roots: Sequence[str], optimize: int) -> tuple[dict[str, Source], dict[str, str]]:
+    """First-party modules by name, and data files: destination -> path. Earlier roots win.
+
+    :raises DriverError: a file that does not compile.
+    """
+    sources: dict[str, Source] = {}
+    data: dict[str, str] = {}
+    for root in roots:
+        for directory, names, files in os.walk(root, followlinks=True):
+            names[:] = sorted(name for name in names if name != "__pycache__")
+            for file in sorted(files):
+                path = os.path.join(directory, file)
+                dest = os.path.relpath(path, root).replace(os.sep, "/")
+                name = module_of(dest)
+                if name is not None:
+                    if name not in sources or sources[name].kind == "namespace":
+                        sources[name] = _source(name, path, dest, optimize)
+                elif file not in _NO_DATA_NAMES and not file.endswith(_NO_DATA_SUFFIXES):
+                    data.setdefault(dest, path)
+    for name in list(sources):
+        parent = name.rpartition(".")[0]
+        while parent and parent not in sources:
+            sources[parent] = Source(parent, "namespace", "", "", b"", scan.Scan((), frozenset()))
+            parent = parent.rpartition(".")[0]
+    return sources, data
+
+
+def _source(name: str, path: str, dest: str, optimize: int) -> Source:
+    if not path.endswith(".py"):
+        return Source(name, "extension", path, dest, b"", scan.Scan((), frozenset()))
+    with open(path, "rb") as file:
+        text = file.read()
+    code, result = compiled.compile_module(text, dest, optimize)
+    if code is None:
+        try:
+            compile(text, path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            place = f"{path}:{error.lineno}" if isinstance(error, SyntaxError) else path
+            raise DriverError(f"{place}: {getattr(error, 'msg', error)}") from None
+    kind = "package" if dest.endswith("__init__.py") else "module"
+    return Source(name, kind, path, dest, zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL), result)
+
+
+def resolve_imports(
+    sources: Mapping[str, Source], index: Index, shadowed: Iterable[str]
+) -> tuple[set[str], list[Missing]]:
+    """Modules of the layer that first-party code imports, and imports that nothing provides."""
+    known_shadowed = set(shadowed)
+    wanted: set[str] = set()
+    missing: list[Missing] = []
+    for source in sources.values():
+        found, absent = imports_of(source, sources, index, known_shadowed)
+        wanted |= found
+        if absent:
+            missing.extend(_describe(source, absent))
+    return wanted, missing
+
+
+def imports_of(
+    source: Source, sources: Mapping[str, Source], index: Index, shadowed: set[str]
+) -> tuple[set[str], set[str]]:
+    """Names of the layer that ``source`` imports, and names that do not exist."""
+    wanted: set[str] = set()
+    absent: set[str] = set()
+
+    def exists(name: str) -> bool:
+        if name in sources:
+            return True
+        return name.partition(".")[0] not in shadowed and index.is_present(name)
+
+    def follow(name: str) -> bool:
+        """Add ``name`` and its parents; False (and noted) where one does not exist."""
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            part = ".".join(parts[:end])
+            if not exists(part):
+                parent = index.node(".".join(parts[: end - 1])) if end > 1 else None
+                if parent is not None and parent.kind in ("runtime", "alias", "extension", "builtin"):
+                    return True  # a module that makes its submodules itself
+                absent.add(part)
+                return False
+            if part not in sources:
+                wanted.add(part)
+        return True
+
+    for base, attributes in absolute_imports(source):
+        if follow(base):
+            for attribute in attributes:
+                if exists(f"{base}.{attribute}"):
+                    follow(f"{base}.{attribute}")
+    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+    for name in source.scan.dynamic:
+        if not name.startswith(".") and exists(name):
+            follow(name)
+    for name in source.scan.iterated:
+        prefix = (package if name == "." else name) + "."
+        for candidate in index.names:
+            if candidate.startswith(prefix) and "." not in candidate[len(prefix) :] and exists(candidate):
+                wanted.add(candidate)
+    return wanted, absent
+
+
+def absolute_imports(source: Source) -> list[tuple[str, tuple[str, ...]]]:
+    """(module, attributes) of each import statement, relative ones made absolute."""
+    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+    found = []
+    for item in source.scan.imports:
+        base = item.name
+        if item.level:
+            parts = package.split(".") if package else []
+            if item.level - 1 > len(parts):
+                continue
+            kept = parts[: len(parts) - item.level + 1]
+            base = ".".join([*kept, *([item.name] if item.name else [])])
+        if base:
+            found.append((base, item.attributes or ()))
+    return found
+
+
+def _describe(source: Source, absent: set[str]) -> list[Missing]:
+    with open(source.path, "rb") as file:
+        flagged = scan.imports_with_flags(file.read())
+    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+    how: dict[str, str] = {}
+    for item, flags in flagged:
+        probe = Source(source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset()))
+        for base, _ in absolute_imports(probe):
+            parts = base.split(".")
+            for end in range(1, len(parts) + 1):
+                how.setdefault(".".join(parts[:end]), flags.describe())
+    del package
+    return [Missing(name, source.name, how.get(name, "top-level")) for name in sorted(absent)]
