@@ -1,0 +1,83 @@
+"""The changelog of a release, from conventional commits, by git-cliff."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from release.errors import ReleaseError
+
+_CONFIGURATION = Path(__file__).with_name("cliff.toml")
+_PROGRAM = "git-cliff"
+
+
+def _git_cliff() -> Path:
+    """The executable that the distribution of that name installs."""
+    try:
+        files = distribution(_PROGRAM).files or []
+    except PackageNotFoundError as error:
+        raise ReleaseError(f"{_PROGRAM} is not installed beside this program") from error
+    for file in files:
+        if file.name in (_PROGRAM, f"{_PROGRAM}.exe"):
+            return Path(str(file.locate())).resolve()
+    raise ReleaseError(f"the distribution {_PROGRAM} holds no executable of that name")
+
+
+def _run(command: list[str], repository: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, cwd=repository, capture_output=True, text=True, check=False, encoding="utf-8"
+        )
+    except OSError as error:
+        raise ReleaseError(f"{command[0]} can't be started: {error.strerror}") from error
+
+
+def _commit(repository: Path, revision: str) -> str | None:
+    done = _run(["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], repository)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def previous_tag(repository: Path, revision: str, prefix: str) -> str | None:
+    """The newest tag with this prefix before `revision`; None when there is none."""
+    for tag_free in (f"{revision}^", f"{revision}^2"):
+        command = ["git", "describe", "--tags", "--abbrev=0", "--match", f"{prefix}*", tag_free]
+        done = _run(command, repository)
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return None
+
+
+def changelog(repository: Path, tag: str, prefix: str) -> str:
+    """Markdown of what changed since the last tag with this prefix, up to `tag`.
+
+    A tag that doesn't exist yet stands for the commit that is checked out. Raises ReleaseError
+    when the repository can't be read, or holds too little of its history.
+    """
+    head = _commit(repository, f"refs/tags/{tag}") or _commit(repository, "HEAD")
+    if head is None:
+        raise ReleaseError(f"{repository} is no Git repository with a commit")
+    shallow = _run(["git", "rev-parse", "--is-shallow-repository"], repository)
+    if shallow.stdout.strip() == "true":
+        raise ReleaseError(
+            f"{repository} is a shallow clone, in which the last release can't be found: "
+            "`git fetch --unshallow --tags`, or `fetch-depth: 0` in a workflow"
+        )
+    previous = previous_tag(repository, head, prefix)
+    span = head if previous is None else f"refs/tags/{previous}..{head}"
+    command = [
+        str(_git_cliff()),
+        "--config",
+        str(_CONFIGURATION),
+        "--repository",
+        str(repository),
+        "--offline",
+        "--tag",
+        tag,
+        span,
+    ]
+    done = _run(command, repository)
+    if done.returncode != 0:
+        raise ReleaseError(f"{_PROGRAM} failed: {done.stderr.strip() or done.returncode}")
+    since = "the beginning" if previous is None else f"`{previous}`"
+    return f"Changes since {since}:\n\n{done.stdout.strip() or 'None.'}\n"

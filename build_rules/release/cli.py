@@ -1,0 +1,293 @@
+"""The release program: `./pants run build_rules/release:cli -- COMMAND`.
+
+A thin layer: it reads the command line, calls the functions beneath it and prints what they say.
+Exit codes: 0 all is well; 1 something is wrong with the release; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from release.changelog import changelog
+from release.errors import ReleaseError
+from release.evidence import Metrics, metrics_path, rebuild_path, save
+from release.ledger import (
+    breaches,
+    make_entry,
+    read_ledger,
+    read_metrics,
+    record,
+    render_markdown,
+    render_picture,
+    write_text,
+)
+from release.measure import compare_rebuild, make_metrics, measure_start
+from release.notes import release_notes
+from release.plan import archive_base, archive_platform, make_plan
+from release.platforms import Platform
+from release.project import AGENT_RUNNER
+from release.verify import ArchiveFacts, Demands, verify
+
+PROJECT = AGENT_RUNNER
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="From a tag to verified files, a ledger and downloads.",
+)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ReleaseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+class PlanFormat(str, Enum):
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+@app.command()
+def plan(
+    tag: Annotated[str | None, typer.Option(help="The tag that is released.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="The version of a manual build; `dev` by default.")
+    ] = None,
+    output: Annotated[
+        PlanFormat,
+        typer.Option(help="For people, for programs, or as the outputs of a workflow's step."),
+    ] = PlanFormat.text,
+) -> None:
+    """Say what a tag or a manual run would build, name and publish."""
+    with _explained():
+        planned = make_plan(PROJECT, tag=tag, version=version)
+    if output is PlanFormat.json:
+        print(planned.model_dump_json(indent=2))
+        return
+    if output is PlanFormat.github:
+        for name, value in {
+            "version": planned.version,
+            "publish": json.dumps(planned.publish),
+            "prerelease": json.dumps(planned.prerelease),
+            "matrix": json.dumps(planned.matrix()),
+        }.items():
+            print(f"{name}={value}")
+        return
+    kind = "prerelease" if planned.prerelease else "release"
+    print(f"{planned.program} {planned.version}: {kind if planned.publish else 'not published'}")
+    for job in planned.jobs:
+        print(f"  {job.platform:14} built on {job.build_on}, started on {job.smoke_on}")
+    for asset in planned.assets:
+        print(f"  {asset}")
+
+
+def _platforms(names: list[str] | None) -> list[Platform]:
+    known = {platform.name: platform for platform in PROJECT.platforms}
+    unknown = sorted(set(names or ()).difference(known))
+    if unknown:
+        raise ReleaseError(
+            f"{', '.join(unknown)} is no platform of a release: choose from {', '.join(known)}"
+        )
+    return [known[name] for name in names] if names else list(PROJECT.platforms)
+
+
+def _sound_archives(
+    directory: Path, version: str, platforms: Sequence[Platform], evidence: Path | None
+) -> list[ArchiveFacts]:
+    """The facts about archives that have no defect: nothing else is worth reporting on."""
+    report = verify(directory, PROJECT, version, platforms, Demands(evidence))
+    if report.defects:
+        raise ReleaseError(
+            f"{directory} has {len(report.defects)} defects, the first of them: "
+            f"{report.defects[0]} (`verify` lists all)"
+        )
+    return report.archives
+
+
+def _metrics_of(
+    archives: Sequence[ArchiveFacts], version: str, evidence: Path | None
+) -> dict[str, Metrics]:
+    if evidence is None:
+        return {}
+    found = {
+        facts.name: read_metrics(evidence, PROJECT.base(version, facts.platform))
+        for facts in archives
+    }
+    return {name: metrics for name, metrics in found.items() if metrics is not None}
+
+
+Directory = Annotated[Path, typer.Argument(help="Folder of the archives and their checksums.")]
+Tag = Annotated[str | None, typer.Option(help="The tag that is released.")]
+RequiredTag = Annotated[str, typer.Option(help="The tag that is released.")]
+BuildVersion = Annotated[
+    str | None, typer.Option(help="The version of a build that is not published; default `dev`.")
+]
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option("--platform", help="Only these platforms, e.g. linux-amd64; repeat it for more."),
+]
+EvidenceFolder = Annotated[
+    Path | None, typer.Option(help="Folder of the evidence, usually dist/evidence.")
+]
+Repository = Annotated[
+    str, typer.Option(envvar="GITHUB_REPOSITORY", help="OWNER/NAME of the repository on GitHub.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+@app.command(name="verify")
+def verify_command(
+    directory: Directory,
+    tag: Tag = None,
+    version: BuildVersion = None,
+    platform: Platforms = None,
+    evidence: EvidenceFolder = None,
+    rebuilds: Annotated[
+        bool,
+        typer.Option("--rebuilds", help="Demand the verdict of a second build of each archive."),
+    ] = False,
+) -> None:
+    """Check the files of a release; every defect is listed."""
+    with _explained():
+        planned = make_plan(PROJECT, tag=tag, version=version)
+        chosen = _platforms(platform)
+        report = verify(directory, PROJECT, planned.version, chosen, Demands(evidence, rebuilds))
+    for facts in report.archives:
+        floor = facts.floor or (facts.executable.floor if facts.executable else None)
+        print(f"{facts.name}: {facts.size / 1e6:.1f} MB, {floor or 'no floor'}, {facts.sha256}")
+    for defect in report.defects:
+        print(f"defect: {defect}", file=sys.stderr)
+    if report.defects:
+        print(f"{len(report.defects)} defects in {directory}", file=sys.stderr)
+        raise typer.Exit(1)
+    print(f"{directory} is in order: {len(chosen)} archives with their checksums")
+
+
+@app.command()
+def notes(
+    directory: Directory,
+    tag: RequiredTag,
+    repository: Repository,
+    evidence: EvidenceFolder = None,
+    checkout: Annotated[Path, typer.Option(help="The repository's checkout.")] = Path(),
+    output: Annotated[Path | None, typer.Option(help="File to write; default: print it.")] = None,
+) -> None:
+    """Write a release's text: what changed, what can be downloaded, how to verify it."""
+    with _explained():
+        planned = make_plan(PROJECT, tag=tag)
+        archives = _sound_archives(directory, planned.version, PROJECT.platforms, evidence)
+        text = release_notes(
+            PROJECT,
+            repository,
+            tag,
+            changelog(checkout, tag, PROJECT.tag_prefix),
+            archives,
+            _metrics_of(archives, planned.version, evidence),
+        )
+        if output is not None:
+            write_text(output, text)
+    print(text if output is None else f"wrote {output}")
+
+
+@app.command()
+def ledger(
+    directory: Directory,
+    evidence: Annotated[Path, typer.Option(help="Folder of the evidence.")],
+    tag: Tag = None,
+    version: BuildVersion = None,
+    platform: Platforms = None,
+    history: Annotated[Path, typer.Option(help="The ledger itself.")] = Path(
+        "docs/build-metrics.json"
+    ),
+    page: Annotated[Path, typer.Option(help="The page that is made from it.")] = Path(
+        "docs/BUILD_METRICS.md"
+    ),
+    picture: Annotated[Path, typer.Option(help="The picture that is made from it.")] = Path(
+        "docs/build-metrics.svg"
+    ),
+    dry_run: DryRun = False,
+) -> None:
+    """Enter a release into the ledger, its page and its picture; a budget's breach fails."""
+    with _explained():
+        planned = make_plan(PROJECT, tag=tag, version=version)
+        archives = _sound_archives(directory, planned.version, _platforms(platform), evidence)
+        measured = _metrics_of(archives, planned.version, evidence)
+        entries = [
+            make_entry(facts, planned.version, measured.get(facts.name)) for facts in archives
+        ]
+        recorded = record(read_ledger(history), entries)
+        text = render_markdown(PROJECT, recorded, os.path.relpath(picture, page.parent))
+        if dry_run:
+            print(text)
+        else:
+            save(recorded, history)
+            write_text(picture, render_picture(PROJECT, recorded))
+            write_text(page, text)
+            print(f"wrote {history}, {page} and {picture}")
+        broken = [problem for entry in entries for problem in breaches(PROJECT, entry)]
+        if broken:
+            raise ReleaseError("over budget: " + "; ".join(broken))
+
+
+@app.command()
+def metrics(
+    archive: Annotated[Path, typer.Argument(help="The archive that was measured.")],
+    evidence: Annotated[Path, typer.Option(help="Folder to write the measurements into.")],
+    cold: Annotated[
+        float | None, typer.Option(min=0, help="Seconds of a build without any cache.")
+    ] = None,
+    cached: Annotated[
+        float | None, typer.Option(min=0, help="Seconds of a build after a change of our code.")
+    ] = None,
+    machine: Annotated[str, typer.Option(help="What it was measured on, in words.")] = "",
+    start: Annotated[
+        bool, typer.Option("--start", help="Measure here how long the executable takes to start.")
+    ] = False,
+) -> None:
+    """Keep what was measured of an archive where it was built, for notes and ledger."""
+    with _explained():
+        platform = archive_platform(PROJECT, archive.name)
+        seconds = measure_start(archive, PROJECT, platform) if start else None
+        measured = make_metrics(archive, cold=cold, cached=cached, start=seconds, machine=machine)
+        target = metrics_path(evidence, archive_base(archive.name))
+        save(measured, target)
+    print(f"wrote {target}")
+
+
+@app.command()
+def rebuild(
+    archive: Annotated[Path, typer.Argument(help="The archive that will be published.")],
+    rebuilt: Annotated[Path, typer.Argument(help="The same, built once more without a cache.")],
+    evidence: Annotated[Path, typer.Option(help="Folder to write the verdict into.")],
+) -> None:
+    """Compare an archive with a second build of it, and keep the verdict for `verify`."""
+    with _explained():
+        archive_platform(PROJECT, archive.name)
+        verdict = compare_rebuild(archive, rebuilt)
+        target = rebuild_path(evidence, archive_base(archive.name))
+        save(verdict, target)
+        if verdict.sha256 != verdict.rebuilt_sha256:
+            raise ReleaseError(
+                f"{archive.name} is not reproducible: {verdict.sha256}, and once more "
+                f"{verdict.rebuilt_sha256}"
+            )
+    print(f"{archive.name} is reproducible; wrote {target}")
+
+
+if __name__ == "__main__":
+    app(prog_name="release")

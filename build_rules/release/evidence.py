@@ -1,0 +1,154 @@
+"""Files about an archive, beside the release and not part of it: what is read and written here.
+
+All lie in one folder (`dist/evidence`) and start with the archive's name without its format:
+
+    BASE.json           what the archive is and what is in it; the packaging writes it
+    BASE.rebuild.json   the digest of the same archive, built once more without any cache
+    BASE.metrics.json   times and sizes that were measured where it was built
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from release.errors import ReleaseError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Model(BaseModel):
+    # A packager may say more than is read here.
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+class FloorEvidence(_Model):
+    """The oldest system that everything inside runs on, e.g. glibc 2.36."""
+
+    system: str
+    version: str = Field(pattern=r"^\d+(\.\d+)*$")
+
+
+class Interpreter(_Model):
+    version: str
+    implementation: str = "CPython"
+    sha256: str | None = None
+
+
+class Distribution(_Model):
+    """A distribution that is inside; `size` in bytes, where the packager knows its share."""
+
+    name: str
+    version: str
+    license_expression: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+
+class HostLibrary(_Model):
+    name: str
+    sha256: str | None = None
+    package: str | None = None
+
+
+class Manifest(_Model):
+    """What a packager says of its executable; sizes in bytes."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    platform: str | None = None
+    interpreter: Interpreter | None = None
+    distributions: list[Distribution] = []
+    host_libraries: list[HostLibrary] = []
+    build_info: dict[str, str] = {}
+    floor: FloorEvidence | None = None
+    unpacked_size: int | None = None
+
+
+class ExecutableEvidence(_Model):
+    path: str
+    sha256: str | None = None
+    size: int | None = None
+    manifest: Manifest | None = None
+
+
+class ArchiveEvidence(_Model):
+    name: str
+    sha256: str
+    size: int
+
+
+class Evidence(_Model):
+    """`BASE.json`."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    program: str
+    version: str
+    commit: str | None = None
+    platform: str
+    archive: ArchiveEvidence
+    executables: list[ExecutableEvidence]
+
+
+class Rebuild(_Model):
+    """`BASE.rebuild.json`: `sha256` of the archive, `rebuilt_sha256` of the cold build's."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    archive: str
+    sha256: str
+    rebuilt_sha256: str
+
+
+class Metrics(_Model):
+    """`BASE.metrics.json`: seconds of wall time; None where it was not measured.
+
+    build_seconds_cold    package without any cache
+    build_seconds_cached  package once more after a change of first-party code
+    start_seconds         from start to the first message (the configuration's errors), median
+    machine               what it was measured on, in words
+    """
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    archive: str
+    sha256: str
+    build_seconds_cold: float | None = Field(default=None, ge=0)
+    build_seconds_cached: float | None = Field(default=None, ge=0)
+    start_seconds: float | None = Field(default=None, ge=0)
+    machine: str = ""
+
+
+def load(kind: type[M], path: Path) -> M:
+    """Read a JSON file; raises ReleaseError, which names the file and each wrong place."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ReleaseError(f"{path.name} can't be read: {error.strerror}") from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ReleaseError(f"{path.name} is not what it should be: {problems}") from error
+
+
+def save(model: BaseModel, path: Path) -> None:
+    """Write JSON under a temporary name, then rename: readers never see half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    data = model.model_dump(mode="json", by_alias=True)
+    partial.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def evidence_path(folder: Path, base: str) -> Path:
+    return folder / f"{base}.json"
+
+
+def rebuild_path(folder: Path, base: str) -> Path:
+    return folder / f"{base}.rebuild.json"
+
+
+def metrics_path(folder: Path, base: str) -> Path:
+    return folder / f"{base}.metrics.json"

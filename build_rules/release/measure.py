@@ -1,0 +1,79 @@
+"""Measurements of an archive where it was built."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from release.archives import extract_member, file_sha256
+from release.errors import ReleaseError
+from release.evidence import Metrics, Rebuild
+from release.platforms import Platform
+from release.project import Project
+
+_RUNS = 5
+_TIMEOUT = 120.0
+
+
+def measure_start(archive: Path, project: Project, platform: Platform) -> float:
+    """Median seconds that the executable takes, without configuration, to say what is missing.
+
+    Raises ReleaseError when it doesn't end by itself: then there is nothing to measure.
+    """
+    name = platform.executable_name(project.program)
+    with tempfile.TemporaryDirectory() as folder:
+        executable = Path(folder) / name
+        extract_member(archive, name, executable)
+        times = []
+        for _ in range(_RUNS):
+            start = time.perf_counter()
+            try:
+                subprocess.run(
+                    [executable],
+                    env={"HOME": folder, "TMPDIR": folder},
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    timeout=_TIMEOUT,
+                    check=False,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise ReleaseError(f"the start of {name} can't be measured: {error}") from error
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def compare_rebuild(archive: Path, rebuilt: Path) -> Rebuild:
+    """The verdict of a second build, which must have the same name."""
+    for path in (archive, rebuilt):
+        if not path.is_file():
+            raise ReleaseError(f"{path} is no file")
+    if archive.name != rebuilt.name:
+        raise ReleaseError(f"{rebuilt.name} is no second build of {archive.name}: other names")
+    return Rebuild(
+        archive=archive.name, sha256=file_sha256(archive), rebuilt_sha256=file_sha256(rebuilt)
+    )
+
+
+def make_metrics(
+    archive: Path,
+    *,
+    cold: float | None,
+    cached: float | None,
+    start: float | None,
+    machine: str,
+) -> Metrics:
+    if not archive.is_file():
+        raise ReleaseError(f"{archive} is no file")
+    return Metrics(
+        archive=archive.name,
+        sha256=file_sha256(archive),
+        build_seconds_cold=cold,
+        build_seconds_cached=cached,
+        start_seconds=start,
+        machine=machine,
+    )

@@ -1,0 +1,102 @@
+"""What a tag or a manual run would build, name and publish."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from release.errors import ReleaseError
+from release.platforms import CHECKSUM_SUFFIX, Platform, version_problem
+from release.project import Project
+from release.versions import parse_tag
+
+DEFAULT_VERSION = "dev"
+
+
+class PlannedJob(BaseModel):
+    """One platform's build, as a workflow's matrix needs it."""
+
+    platform: str
+    build_on: str
+    smoke_on: str
+    executable: str
+    archive: str
+    checksum: str
+    evidence: str
+
+
+class Plan(BaseModel):
+    """Everything that is known of a build before it starts."""
+
+    program: str
+    version: str
+    tag: str | None
+    prerelease: bool
+    publish: bool
+    jobs: list[PlannedJob]
+    assets: list[str]
+
+    def matrix(self) -> dict[str, list[dict[str, str]]]:
+        """The value of a workflow's `strategy.matrix`."""
+        return {"include": [job.model_dump() for job in self.jobs]}
+
+
+def asset_names(project: Project, version: str) -> list[str]:
+    """The names of a release's files, in the order in which people look for them."""
+    archives = [project.archive(version, platform) for platform in project.platforms]
+    return [name for archive in archives for name in (archive, archive + CHECKSUM_SUFFIX)]
+
+
+def archive_platform(project: Project, archive: str) -> Platform:
+    """The platform that an archive's name tells; raises ReleaseError when it tells none."""
+    for platform in project.platforms:
+        if archive.startswith(f"{project.program}-") and archive.endswith(
+            f"-{platform.name}.{platform.archive_format}"
+        ):
+            return platform
+    raise ReleaseError(
+        f"{archive} is no name of an archive: {project.program}-VERSION-OS-ARCH.tar.gz or .zip"
+    )
+
+
+def archive_base(archive: str) -> str:
+    """An archive's name without its format."""
+    return archive.removesuffix(".zip").removesuffix(".tar.gz")
+
+
+def make_plan(project: Project, *, tag: str | None = None, version: str | None = None) -> Plan:
+    """Plan the release of a tag, or a manual build of a version that is not published.
+
+    Raises ReleaseError when both are given or when one can't be used.
+    """
+    if tag is not None and version is not None:
+        raise ReleaseError("give a tag, which is published, or a version, which is not: not both")
+    prerelease = True
+    if tag is not None:
+        prerelease = parse_tag(tag, project.tag_prefix).prerelease
+    name = tag or version or DEFAULT_VERSION
+    problem = version_problem(name)
+    if problem is not None:
+        raise ReleaseError(f"the version {problem}")
+    jobs = []
+    for job in project.jobs:
+        archive = project.archive(name, job.platform)
+        jobs.append(
+            PlannedJob(
+                platform=job.platform.name,
+                build_on=job.build_on,
+                smoke_on=job.smoke_on,
+                executable=job.platform.executable_name(project.program),
+                archive=archive,
+                checksum=archive + CHECKSUM_SUFFIX,
+                evidence=f"{project.base(name, job.platform)}.json",
+            )
+        )
+    return Plan(
+        program=project.program,
+        version=name,
+        tag=tag,
+        prerelease=prerelease,
+        publish=tag is not None,
+        jobs=jobs,
+        assets=asset_names(project, name),
+    )

@@ -1,0 +1,102 @@
+"""What is released, and what a release must keep to: data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from release.platforms import PLATFORMS, RELEASE_PLATFORMS, Platform, archive_name
+
+MB = 1_000_000
+
+NOTICES_NAME = "THIRD_PARTY_NOTICES.txt"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The oldest system that an executable runs on: `glibc 2.36`, `macOS 11.0`, `Windows 6.0`."""
+
+    system: str
+    version: str
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.version.split("."))
+
+    def __str__(self) -> str:
+        return f"{self.system} {self.version}"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a platform's archive must not exceed; None where nothing has been measured yet.
+
+    archive_bytes   size of the archive
+    floor           highest floor of the executable and of all that it bundles
+    start_seconds   time from start to the first message
+    """
+
+    archive_bytes: int
+    floor: Floor | None = None
+    start_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a platform's archive is built and where it is started natively (runner labels)."""
+
+    platform: Platform
+    build_on: str
+    smoke_on: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A program with releases of its own."""
+
+    program: str
+    jobs: tuple[Job, ...]
+    budgets: Mapping[str, Budget]
+    """By the platform's name."""
+
+    @property
+    def tag_prefix(self) -> str:
+        return f"{self.program}-v"
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        return tuple(job.platform for job in self.jobs)
+
+    def archive(self, version: str, platform: Platform) -> str:
+        return archive_name(self.program, version, platform)
+
+    def base(self, version: str, platform: Platform) -> str:
+        """An archive's name without its format: what files about it are named for."""
+        return f"{self.program}-{version}-{platform.name}"
+
+    def members(self, platform: Platform) -> dict[str, int]:
+        """What an archive holds, with the permissions that each file has in it."""
+        return {platform.executable_name(self.program): 0o755, NOTICES_NAME: 0o644}
+
+
+_RUNNERS = {
+    "darwin-arm64": ("macos-15", "macos-15"),
+    "darwin-amd64": ("macos-15-intel", "macos-15-intel"),
+    "linux-amd64": ("ubuntu-24.04", "ubuntu-24.04"),
+    "linux-arm64": ("ubuntu-24.04-arm", "ubuntu-24.04-arm"),
+    # Pants doesn't run on Windows: the executable is made on Linux, under Wine.
+    "windows-amd64": ("ubuntu-24.04", "windows-2025"),
+}
+
+AGENT_RUNNER = Project(
+    program="agent-runner",
+    jobs=tuple(Job(platform, *_RUNNERS[platform.name]) for platform in RELEASE_PLATFORMS),
+    budgets={
+        PLATFORMS["darwin-arm64"].name: Budget(100 * MB),
+        PLATFORMS["darwin-amd64"].name: Budget(100 * MB),
+        # ubuntu-24.04 has glibc 2.39; the libraries that get bundled ask for less.
+        PLATFORMS["linux-amd64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
+        PLATFORMS["linux-arm64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
+        PLATFORMS["windows-amd64"].name: Budget(100 * MB),
+    },
+)

@@ -1,0 +1,366 @@
+"""Checks of the files of a release before anyone else gets them.
+
+Each check returns the defects that it finds, so that one run names all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import platform as host_platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from release.archives import ArchiveMember, extract_member, file_sha256, read_members
+from release.errors import ReleaseError
+from release.evidence import (
+    Evidence,
+    Rebuild,
+    evidence_path,
+    load,
+    rebuild_path,
+)
+from release.executables import ExecutableFacts, inspect_executable
+from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line
+from release.project import Floor, Project
+
+_CHECKSUM = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^\n\r/]+)\n")
+_NATIVE_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is wrong with which file."""
+
+    file: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}"
+
+
+@dataclass(frozen=True)
+class ArchiveFacts:
+    """What was found of a platform's archive, for those who report on it; sizes in bytes."""
+
+    platform: Platform
+    name: str
+    size: int
+    sha256: str
+    members: tuple[ArchiveMember, ...]
+    executable: ExecutableFacts | None
+    evidence: Evidence | None
+
+    @property
+    def unpacked_size(self) -> int:
+        return sum(member.size for member in self.members)
+
+    @property
+    def floor(self) -> Floor | None:
+        """The highest of the executable's own floor and that of what it bundles.
+
+        None when it isn't known: headers tell the floor of a one-file executable's own code, and
+        only its packager knows what it unpacks.
+        """
+        if self.executable is None or self.evidence is None:
+            return None
+        known = [self.executable.floor] if self.executable.floor else []
+        for inside in self.evidence.executables:
+            if inside.manifest is None or inside.manifest.floor is None:
+                return None
+            known.append(Floor(inside.manifest.floor.system, inside.manifest.floor.version))
+        return max(known, key=lambda floor: floor.order, default=None)
+
+
+@dataclass
+class Report:
+    """The defects of a release, and the facts about its archives that could be read."""
+
+    defects: list[Defect] = field(default_factory=list)
+    archives: list[ArchiveFacts] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Demands:
+    """How much has to be shown.
+
+    evidence   folder of the files about the archives; None: what needs them is not checked
+    rebuilds   whether each archive needs the verdict of a second, cold build
+    """
+
+    evidence: Path | None = None
+    rebuilds: bool = False
+
+
+def check_names(directory: Path, expected: Iterable[str]) -> list[Defect]:
+    """Exactly the expected files, nothing else, not even in a folder or hidden."""
+    present = {path.name: path for path in directory.iterdir()}
+    wanted = list(expected)
+    defects = [Defect(name, "is missing") for name in wanted if name not in present]
+    for name, path in sorted(present.items()):
+        if name not in wanted:
+            defects.append(Defect(name, "is no file of this release"))
+        elif path.is_symlink() or not path.is_file():
+            defects.append(Defect(name, "is no regular file"))
+    return defects
+
+
+def check_checksum(path: Path, archive: str, sha256: str) -> list[Defect]:
+    """One line as `sha256sum -c` reads it, about that archive, with its digest."""
+    content = path.read_bytes()
+    if b"\r" in content:
+        return [Defect(path.name, "has CRLF line ends, which `shasum -c` can't read")]
+    match = _CHECKSUM.fullmatch(content.decode("utf-8", "replace"))
+    if match is None:
+        example = checksum_line("0123…", archive).strip()
+        return [Defect(path.name, f"is not one line of the form `{example}`")]
+    if match["name"] != archive:
+        return [Defect(path.name, f"is about {match['name']}, not about {archive}")]
+    if match["sha256"] != sha256:
+        return [Defect(path.name, f"says {match['sha256']}, but {archive} has {sha256}")]
+    return []
+
+
+def check_members(
+    archive: str, members: Sequence[ArchiveMember], expected: dict[str, int]
+) -> list[Defect]:
+    """Exactly the expected files with their permissions."""
+    defects = []
+    names = [member.name for member in members]
+    defects += [Defect(archive, f"holds no {name}") for name in expected if name not in names]
+    defects += [
+        Defect(archive, f"holds {name} {names.count(name)} times")
+        for name in sorted(set(names))
+        if names.count(name) > 1
+    ]
+    for member in members:
+        if member.name not in expected:
+            defects.append(Defect(archive, f"holds {member.name}, which doesn't belong there"))
+        elif member.kind != "file":
+            defects.append(Defect(archive, f"{member.name} is a {member.kind} and no file"))
+        elif member.mode != expected[member.name]:
+            defects.append(
+                Defect(
+                    archive,
+                    f"{member.name} has the permissions {member.mode:04o}, "
+                    f"not {expected[member.name]:04o}",
+                )
+            )
+        if member.name in expected and member.size == 0:
+            defects.append(Defect(archive, f"{member.name} is empty"))
+    return defects
+
+
+def check_executable(archive: str, facts: ExecutableFacts, platform: Platform) -> list[Defect]:
+    wanted = (platform.os.executable_format, platform.arch)
+    if (facts.format, facts.arch) == wanted:
+        return []
+    return [
+        Defect(
+            archive,
+            f"its executable is {facts.format} for {facts.arch}, not {wanted[0]} for {wanted[1]}",
+        )
+    ]
+
+
+def check_budget(project: Project, facts: ArchiveFacts) -> list[Defect]:
+    budget = project.budgets[facts.platform.name]
+    defects = []
+    if facts.size > budget.archive_bytes:
+        defects.append(
+            Defect(
+                facts.name,
+                f"has {facts.size:,} bytes, over its budget of {budget.archive_bytes:,}",
+            )
+        )
+    if budget.floor is not None and facts.evidence is not None:
+        floor = facts.floor
+        if floor is None:
+            defects.append(
+                Defect(facts.name, f"doesn't tell its floor, which must be {budget.floor} or lower")
+            )
+        elif (floor.system, floor.order > budget.floor.order) != (budget.floor.system, False):
+            defects.append(Defect(facts.name, f"needs {floor}, over its budget of {budget.floor}"))
+    return defects
+
+
+def check_evidence(facts: ArchiveFacts, version: str, executable: str) -> list[Defect]:
+    """The evidence is about this very archive, and the version inside is that of its name."""
+    evidence = facts.evidence
+    if evidence is None:
+        return []
+    defects = []
+    about = f"{Path(facts.name).name}'s evidence"
+
+    def expect(what: str, found: object, wanted: object) -> None:
+        if found != wanted:
+            defects.append(Defect(facts.name, f"{about} says {what} {found}, not {wanted}"))
+
+    expect("version", evidence.version, version)
+    expect("platform", evidence.platform, facts.platform.name)
+    expect("archive", evidence.archive.name, facts.name)
+    expect("SHA-256", evidence.archive.sha256, facts.sha256)
+    inside = {e.path: e for e in evidence.executables}.get(executable)
+    if inside is None:
+        return [*defects, Defect(facts.name, f"{about} doesn't name {executable}")]
+    content = {member.name: member.sha256 for member in facts.members}
+    expect(f"SHA-256 of {executable}", inside.sha256, content.get(executable))
+    if inside.manifest is None:
+        defects.append(Defect(facts.name, f"{about} has no manifest of {executable}"))
+    else:
+        said = inside.manifest.build_info.get("version")
+        expect(f"that {executable} is version", said, version)
+    return defects
+
+
+def check_rebuild(facts: ArchiveFacts, path: Path) -> list[Defect]:
+    """A second build, without a cache, gave the same bytes."""
+    if not path.exists():
+        return [Defect(facts.name, f"has no verdict of a second build ({path.name})")]
+    verdict = load(Rebuild, path)
+    if verdict.archive != facts.name or verdict.sha256 != facts.sha256:
+        return [
+            Defect(facts.name, f"{path.name} is about {verdict.archive} {verdict.sha256}, not this")
+        ]
+    if verdict.rebuilt_sha256 != facts.sha256:
+        return [
+            Defect(
+                facts.name,
+                f"is not reproducible: a second build gave {verdict.rebuilt_sha256}, "
+                f"not {facts.sha256}",
+            )
+        ]
+    return []
+
+
+def host_platform_name() -> str:
+    """The platform that this program runs on, as archives are named."""
+    systems = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
+    machines = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+    system, machine = host_platform.system(), host_platform.machine()
+    return f"{systems.get(system, system)}-{machines.get(machine, machine)}"
+
+
+def check_native_version(
+    archive: str, executable: Path, program: str, version: str
+) -> list[Defect]:
+    """The executable itself, started here with an empty environment, says the version."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"HOME": home, "TMPDIR": home}
+        if sys.platform == "win32":
+            environment |= {"TEMP": home, "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}
+        try:
+            done = subprocess.run(
+                [executable, "--version"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_NATIVE_TIMEOUT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return [Defect(archive, f"its executable can't say its version: {error}")]
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    if done.returncode != 0:
+        message = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        return [
+            Defect(
+                archive,
+                f"`--version` ends with {done.returncode}: {' '.join(message) or 'no message'}",
+            )
+        ]
+    first = lines[0].strip() if lines else ""
+    if first != f"{program} {version}":
+        return [Defect(archive, f"says {first!r} of itself, not {f'{program} {version}'!r}")]
+    return []
+
+
+def _check_archive(
+    directory: Path, project: Project, version: str, platform: Platform, demands: Demands
+) -> tuple[list[Defect], ArchiveFacts | None]:
+    name = project.archive(version, platform)
+    path = directory / name
+    sha256 = file_sha256(path)
+    defects: list[Defect] = []
+    checksum = directory / (name + CHECKSUM_SUFFIX)
+    if checksum.is_file():
+        defects += check_checksum(checksum, name, sha256)
+    try:
+        members = read_members(path)
+    except ReleaseError as error:
+        return [*defects, Defect(name, str(error))], None
+    defects += check_members(name, members, project.members(platform))
+
+    executable_name = platform.executable_name(project.program)
+    executable: ExecutableFacts | None = None
+    if any(m.name == executable_name and m.kind == "file" for m in members):
+        with tempfile.TemporaryDirectory() as folder:
+            extracted = Path(folder) / executable_name
+            extract_member(path, executable_name, extracted)
+            try:
+                executable = inspect_executable(extracted)
+            except ReleaseError as error:
+                defects.append(Defect(name, str(error)))
+            else:
+                wrong = check_executable(name, executable, platform)
+                defects += wrong
+                if not wrong and platform.name == host_platform_name():
+                    defects += check_native_version(name, extracted, project.program, version)
+
+    evidence: Evidence | None = None
+    if demands.evidence is not None:
+        try:
+            evidence = load(
+                Evidence, evidence_path(demands.evidence, project.base(version, platform))
+            )
+        except ReleaseError as error:
+            defects.append(Defect(name, f"its evidence: {error}"))
+    facts = ArchiveFacts(
+        platform, name, path.stat().st_size, sha256, tuple(members), executable, evidence
+    )
+    defects += check_evidence(facts, version, executable_name)
+    if executable is not None:
+        defects += check_budget(project, facts)
+    if demands.rebuilds:
+        if demands.evidence is None:
+            raise ReleaseError("verdicts of second builds lie in the folder of the evidence")
+        verdict = rebuild_path(demands.evidence, project.base(version, platform))
+        try:
+            defects += check_rebuild(facts, verdict)
+        except ReleaseError as error:
+            defects.append(Defect(name, str(error)))
+    return defects, facts
+
+
+def verify(
+    directory: Path,
+    project: Project,
+    version: str,
+    platforms: Sequence[Platform],
+    demands: Demands | None = None,
+) -> Report:
+    """Check a folder that holds the archives and checksums of these platforms and nothing else.
+
+    Raises ReleaseError when the folder itself can't be read; whatever is wrong with its files is
+    in the report.
+    """
+    demands = demands or Demands()
+    if not directory.is_dir():
+        raise ReleaseError(f"{directory} is no folder")
+    if demands.evidence is not None and not demands.evidence.is_dir():
+        raise ReleaseError(f"{demands.evidence}, the folder of the evidence, doesn't exist")
+    archives = {platform: project.archive(version, platform) for platform in platforms}
+    expected = [name for a in archives.values() for name in (a, a + CHECKSUM_SUFFIX)]
+    report = Report(defects=check_names(directory, expected))
+    for platform, name in archives.items():
+        path = directory / name
+        if path.is_file() and not path.is_symlink():
+            defects, facts = _check_archive(directory, project, version, platform, demands)
+            report.defects += defects
+            if facts is not None:
+                report.archives.append(facts)
+    return report

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from release import fixtures, verify
+from release.errors import ReleaseError
+from release.fixtures import pack, write_archive, write_checksum
+from release.plan import asset_names
+from release.platforms import PLATFORMS
+from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Floor, Project
+from release.verify import Demands
+
+TAG = "agent-runner-v0.1.0-test"
+LINUX = PLATFORMS["linux-amd64"]
+LINUX_ARCHIVE = f"agent-runner-{TAG}-linux-amd64.tar.gz"
+WINDOWS = PLATFORMS["windows-amd64"]
+WINDOWS_ARCHIVE = f"agent-runner-{TAG}-windows-amd64.zip"
+
+
+@dataclass
+class Release:
+    """The ten files of a release, and what is known about them."""
+
+    directory: Path
+    evidence: Path
+
+    def defects(self, project: Project = AGENT_RUNNER) -> list[str]:
+        demands = Demands(evidence=self.evidence, rebuilds=True)
+        report = verify.verify(self.directory, project, TAG, project.platforms, demands)
+        return [str(defect) for defect in report.defects]
+
+    def repack(self, name: str, members: dict[str, tuple[int, bytes]]) -> None:
+        pack(self.directory / name, members)
+        write_checksum(self.directory / name)
+
+    def change(self, file: str, **values: object) -> None:
+        path = self.evidence / f"agent-runner-{TAG}-{file}"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
+    if not sys.platform.startswith("linux"):
+        # The programs that the fixtures hold for other systems are headers and can't be started.
+        monkeypatch.setattr(verify, "host_platform_name", lambda: "none")
+    made = Release(tmp_path / "release", tmp_path / "evidence")
+    made.directory.mkdir()
+    made.evidence.mkdir()
+    for platform in AGENT_RUNNER.platforms:
+        write_archive(made.directory, AGENT_RUNNER, TAG, platform, evidence=made.evidence)
+    return made
+
+
+def test_a_whole_release_has_no_defect(release: Release) -> None:
+    assert sorted(p.name for p in release.directory.iterdir()) == sorted(
+        asset_names(AGENT_RUNNER, TAG)
+    )
+    assert release.defects() == []
+
+
+def test_a_single_platform_is_checked_alone(release: Release) -> None:
+    report = verify.verify(release.directory, AGENT_RUNNER, TAG, [LINUX])
+    unexpected = [defect for defect in report.defects if "no file of this release" in str(defect)]
+    assert len(unexpected) == len(report.defects) == 8
+    assert [facts.name for facts in report.archives] == [LINUX_ARCHIVE]
+
+
+Fault = Callable[[Release], object]
+
+
+def _archive(release: Release) -> Path:
+    return release.directory / LINUX_ARCHIVE
+
+
+def _checksum(release: Release) -> Path:
+    return release.directory / f"{LINUX_ARCHIVE}.sha256"
+
+
+def _replace_by_link(release: Release) -> None:
+    target = _archive(release).rename(release.evidence / "archive")
+    _archive(release).symlink_to(target)
+
+
+PROGRAM = fixtures.executable(LINUX, "agent-runner", TAG)
+NOTICES = (0o644, fixtures.NOTICES)
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "missing archive": (lambda r: _archive(r).unlink(), f"{LINUX_ARCHIVE}: is missing"),
+    "missing checksum": (lambda r: _checksum(r).unlink(), f"{LINUX_ARCHIVE}.sha256: is missing"),
+    "extra file": (
+        lambda r: (r.directory / ".DS_Store").touch(),
+        ".DS_Store: is no file of this release",
+    ),
+    "extra folder": (lambda r: (r.directory / "x").mkdir(), "x: is no file of this release"),
+    "link": (
+        _replace_by_link,
+        f"{LINUX_ARCHIVE}: is no regular file",
+    ),
+    "truncated archive": (
+        lambda r: _archive(r).write_bytes(_archive(r).read_bytes()[:-4]),
+        "can't be read as an archive",
+    ),
+    "rotten archive": (
+        lambda r: _archive(r).write_bytes(gzip.compress(b"rot" * 1000)),
+        "can't be read as an archive",
+    ),
+    "wrong digest": (
+        lambda r: _checksum(r).write_text(f"{'0' * 64}  {LINUX_ARCHIVE}\n"),
+        f"{LINUX_ARCHIVE}.sha256: says {'0' * 64}, but",
+    ),
+    "digest of another file": (
+        lambda r: _checksum(r).write_text(f"{'0' * 64}  other.tar.gz\n"),
+        f"{LINUX_ARCHIVE}.sha256: is about other.tar.gz",
+    ),
+    "checksum with a folder": (
+        lambda r: _checksum(r).write_text(f"{'0' * 64}  dist/{LINUX_ARCHIVE}\n"),
+        f"{LINUX_ARCHIVE}.sha256: is not one line of the form",
+    ),
+    "checksum in CRLF": (
+        lambda r: _checksum(r).write_bytes(_checksum(r).read_bytes().replace(b"\n", b"\r\n")),
+        f"{LINUX_ARCHIVE}.sha256: has CRLF line ends",
+    ),
+    "no notices": (
+        lambda r: r.repack(LINUX_ARCHIVE, {"agent-runner": (0o755, PROGRAM)}),
+        f"{LINUX_ARCHIVE}: holds no {NOTICES_NAME}",
+    ),
+    "empty notices": (
+        lambda r: r.repack(
+            LINUX_ARCHIVE, {"agent-runner": (0o755, PROGRAM), NOTICES_NAME: (0o644, b"")}
+        ),
+        f"{LINUX_ARCHIVE}: {NOTICES_NAME} is empty",
+    ),
+    "more inside": (
+        lambda r: r.repack(
+            LINUX_ARCHIVE,
+            {"agent-runner": (0o755, PROGRAM), NOTICES_NAME: NOTICES, "../x": (0o644, b"x")},
+        ),
+        f"{LINUX_ARCHIVE}: holds ../x, which doesn't belong there",
+    ),
+    "not executable": (
+        lambda r: r.repack(
+            LINUX_ARCHIVE, {"agent-runner": (0o644, PROGRAM), NOTICES_NAME: NOTICES}
+        ),
+        f"{LINUX_ARCHIVE}: agent-runner has the permissions 0644, not 0755",
+    ),
+    "no program": (
+        lambda r: r.repack(
+            LINUX_ARCHIVE, {"agent-runner": (0o755, b"#!/bin/sh\n"), NOTICES_NAME: NOTICES}
+        ),
+        f"{LINUX_ARCHIVE}: agent-runner is no ELF, Mach-O or PE file",
+    ),
+    "another platform's program": (
+        lambda r: r.repack(
+            WINDOWS_ARCHIVE, {"agent-runner.exe": (0o755, PROGRAM), NOTICES_NAME: NOTICES}
+        ),
+        f"{WINDOWS_ARCHIVE}: its executable is ELF for amd64, not PE for amd64",
+    ),
+    "no evidence": (
+        lambda r: (r.evidence / f"agent-runner-{TAG}-linux-amd64.json").unlink(),
+        f"{LINUX_ARCHIVE}: its evidence: agent-runner-{TAG}-linux-amd64.json can't be read",
+    ),
+    "another version's evidence": (
+        lambda r: r.change("linux-amd64.json", version="dev"),
+        f"evidence says version dev, not {TAG}",
+    ),
+    "malformed evidence": (
+        lambda r: r.change("linux-amd64.json", executables=[{}]),
+        f"agent-runner-{TAG}-linux-amd64.json is not what it should be: executables.0.path",
+    ),
+    "another version inside": (
+        lambda r: write_archive(
+            r.directory,
+            AGENT_RUNNER,
+            TAG,
+            WINDOWS,
+            content=fixtures.pe(0x8664) + b"x",
+        ),
+        "SHA-256 of agent-runner.exe",
+    ),
+    "no second build": (
+        lambda r: (r.evidence / f"agent-runner-{TAG}-linux-amd64.rebuild.json").unlink(),
+        f"{LINUX_ARCHIVE}: has no verdict of a second build",
+    ),
+    "not reproducible": (
+        lambda r: r.change("linux-amd64.rebuild.json", rebuilt_sha256="1" * 64),
+        f"{LINUX_ARCHIVE}: is not reproducible: a second build gave {'1' * 64}",
+    ),
+    "verdict about another archive": (
+        lambda r: r.change("linux-amd64.rebuild.json", sha256="1" * 64),
+        f"{'1' * 64}, not this",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_named(release: Release, fault: str) -> None:
+    inject, message = FAULTS[fault]
+    inject(release)
+    defects = release.defects()
+    assert any(message in defect for defect in defects), defects
+
+
+def test_one_run_names_every_defect(release: Release) -> None:
+    _archive(release).unlink()
+    (release.directory / "extra").touch()
+    _checksum(release).write_bytes(b"")
+    release.repack(WINDOWS_ARCHIVE, {"agent-runner.exe": (0o755, PROGRAM)})
+    text = "\n".join(release.defects())
+    assert f"{LINUX_ARCHIVE}: is missing" in text
+    assert "extra: is no file" in text
+    assert f"{WINDOWS_ARCHIVE}: holds no {NOTICES_NAME}" in text
+    assert f"{WINDOWS_ARCHIVE}: its executable is ELF" in text
+
+
+def _with_budget(budget: Budget) -> Project:
+    budgets = {**AGENT_RUNNER.budgets, "linux-amd64": budget}
+    return Project(AGENT_RUNNER.program, AGENT_RUNNER.jobs, budgets)
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        (Budget(10), "over its budget of 10"),
+        (Budget(10**8, Floor("glibc", "2.17")), "needs glibc 2.36, over its budget of glibc 2.17"),
+        (Budget(10**8, Floor("glibc", "2.9")), "needs glibc 2.36, over its budget of glibc 2.9"),
+    ],
+)
+def test_budgets(release: Release, budget: Budget, message: str) -> None:
+    (defect,) = release.defects(_with_budget(budget))
+    assert message in defect
+
+
+def test_a_floor_that_only_the_packager_knows_must_be_told(release: Release) -> None:
+    path = release.evidence / f"agent-runner-{TAG}-linux-amd64.json"
+    evidence = json.loads(path.read_text())
+    del evidence["executables"][0]["manifest"]["floor"]
+    path.write_text(json.dumps(evidence))
+    assert release.defects(_with_budget(Budget(10**8, Floor("glibc", "2.36")))) == [
+        f"{LINUX_ARCHIVE}: doesn't tell its floor, which must be glibc 2.36 or lower"
+    ]
+
+
+@pytest.mark.skipif(
+    verify.host_platform_name() not in ("linux-amd64", "linux-arm64"),
+    reason="starts a program for Linux",
+)
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [("agent-runner dev\n", "says 'agent-runner dev' of itself"), ("", "says '' of itself")],
+)
+def test_the_program_itself_is_asked_for_its_version(
+    release: Release, says: str, message: str
+) -> None:
+    platform = PLATFORMS[verify.host_platform_name()]
+    write = fixtures.linux_amd64 if platform.arch == "amd64" else fixtures.linux_arm64
+    write_archive(
+        release.directory,
+        AGENT_RUNNER,
+        TAG,
+        platform,
+        content=write(says),
+        evidence=release.evidence,
+    )
+    (defect,) = release.defects()
+    assert message in defect
+
+
+def test_folders_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="no folder"):
+        verify.verify(tmp_path / "x", AGENT_RUNNER, TAG, [LINUX])
+    with pytest.raises(ReleaseError, match="folder of the evidence"):
+        verify.verify(tmp_path, AGENT_RUNNER, TAG, [LINUX], Demands(tmp_path / "x"))
