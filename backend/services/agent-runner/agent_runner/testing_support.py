@@ -52,7 +52,11 @@ def run(scenario: Coroutine[Any, Any, T], seconds: float = 120) -> T:
         async with asyncio.timeout(seconds):
             return await scenario
 
-    return asyncio.run(bounded())
+    return _runner.run(bounded())
+
+
+# One loop for a whole test process, as in the program: clients keep connections between turns.
+_runner = asyncio.Runner()
 
 
 def program(*arguments: str) -> list[str]:

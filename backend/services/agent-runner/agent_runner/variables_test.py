@@ -53,7 +53,9 @@ PROBLEM_OF = {
     "AGENT_RUNNER_LOG_LEVEL": ["loud"],
 }
 
-NO_WRONG_VALUE = {variable.name for variable in variables.VARIABLES if variable.parse is variables.text}
+NO_WRONG_VALUE = {
+    variable.name for variable in variables.VARIABLES if variable.parse is variables.text
+}
 
 
 def test_each_variable_has_a_wrong_value_in_these_tests_or_takes_any_text() -> None:
@@ -97,7 +99,8 @@ def test_an_empty_value_counts_as_not_set() -> None:
 
 def test_cloud_mode_requires_more() -> None:
     needed = [
-        problem.variable for problem in variables.problems({**MINIMAL, "AGENT_RUNNER_MODE": "cloud"})
+        problem.variable
+        for problem in variables.problems({**MINIMAL, "AGENT_RUNNER_MODE": "cloud"})
     ]
     assert needed == [
         "DAYTONA_API_KEY",

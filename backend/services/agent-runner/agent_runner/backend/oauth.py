@@ -12,7 +12,6 @@ from authlib.integrations.base_client.errors import OAuthError  # type: ignore[i
 from authlib.integrations.httpx_client import (  # type: ignore[import-untyped]  # no stubs
     AsyncOAuth2Client,
 )
-from httpx import HTTPError
 
 from agent_runner.errors import AgentRunnerError, ConfigurationError
 from agent_runner.settings import Settings
@@ -75,7 +74,8 @@ class TokenSource:
             raise TokenUnavailable(
                 f"{self._url} refused the client credentials: {error.error}: {error.description}"
             ) from error
-        except (HTTPError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:
+            # which HTTP client authlib uses, and so whose errors these are, is authlib's choice
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TokenUnavailable(f"no token from {self._url}: {reason}") from error
         self._token = token
