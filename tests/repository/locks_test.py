@@ -1,0 +1,65 @@
+"""The lockfiles: everything pinned, everything hashed, no address."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support import tracked_files
+
+FOLDER = Path("3rdparty/python")
+LOCKS = [path for path in tracked_files.paths() if path.parent == FOLDER and path.suffix == ".lock"]
+REQUIREMENT = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?==[^\s;\\]+( ; [^\\]+)?")
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+
+
+def problems(lock: str) -> list[str]:
+    """What is wrong with a lock's text. Each requirement is one logical line with its hashes."""
+    found = []
+    pinned: set[str] = set()
+    for line in re.sub(r" *\\\n *", "\n  ", lock).split("\n"):
+        if not line or line.lstrip().startswith("#"):
+            continue
+        if line.startswith("  "):
+            if not HASH.fullmatch(line.strip()):
+                found.append(f"not a sha256 hash: {line.strip()}")
+        elif not REQUIREMENT.fullmatch(line):
+            found.append(f"not pinned as name==version: {line}")
+        elif line in pinned:
+            found.append(f"twice: {line}")
+        else:
+            pinned.add(line)
+    for block in re.split(r"\n(?=\S)", lock):
+        if REQUIREMENT.match(block) and not HASH.search(block):
+            found.append(f"without a hash: {block.splitlines()[0]}")
+    if "://" in lock:
+        found.append("holds a URL")
+    return found if pinned else [*found, "pins nothing"]
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
+def test_everything_is_pinned_and_hashed_without_an_address(path: Path) -> None:
+    assert problems(tracked_files.text(path) or "") == []
+
+
+def test_every_lock_has_its_input_and_every_input_its_lock() -> None:
+    inputs = {path.stem for path in tracked_files.paths() if path.match("3rdparty/python/*.in")}
+    assert inputs == {path.stem for path in LOCKS}
+    assert len(LOCKS) > 5
+
+
+@pytest.mark.parametrize(
+    ("lock", "problem"),
+    [
+        ("name==1.0\n", "without a hash"),
+        ("name>=1.0 \\\n    --hash=sha256:" + "a" * 64 + "\n", "not pinned"),
+        ("name==1.0 \\\n    --hash=sha1:" + "a" * 40 + "\n", "not a sha256 hash"),
+        ("name @ https://h/x.whl \\\n    --hash=sha256:" + "a" * 64 + "\n", "holds a URL"),
+        ("-i https://h/simple\n", "holds a URL"),
+        ("", "pins nothing"),
+    ],
+)
+def test_the_rule_sees_what_it_should(lock: str, problem: str) -> None:
+    assert [one for one in problems(lock) if problem in one]
