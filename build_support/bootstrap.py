@@ -150,7 +150,7 @@ def make_venv(interpreter: Path, target: Path, lock: Path) -> None:
     run([str(interpreter), "-m", "venv", str(target)], f"making a venv with {interpreter}")
     pip = [str(target / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     run(
-        [*pip, "install", "--require-hashes", "--no-deps", "--only-binary=:all:", "-r", str(lock)],
+        [*pip, "install", "--require-hashes", "--no-deps", "--prefer-binary", "-r", str(lock)],
         f"installing {lock.name}",
     )
 
