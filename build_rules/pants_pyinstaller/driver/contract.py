@@ -23,8 +23,8 @@ The way of the data (each arrow is an output directory handed on as an input dir
 
 * ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
 * ``pack``     the layer's files compressed for one-file executables (one-dir builds do not need it)
-* ``trace``    what every module of the layer does when it is imported unfrozen
-* ``probe``    the same modules imported frozen, compared with the trace; a difference is an error
+* ``trace``    every module of the layer imported frozen; those that fail also unfrozen; dynamic imports recorded
+* ``probe``    the verdict on the trace: metadata and data files that a frozen program cannot find are an error
 * ``app``      first-party modules compiled, and the selection of what this binary needs from the layer
 * ``check``    the application's imports, frozen and unfrozen, compared; modules found at run time join the selection
 * ``assemble`` the executable and its sidecars; the only program that sees ``build_info``
@@ -173,7 +173,7 @@ class PackRequest(Request):
 
 @dataclass(frozen=True)
 class TraceRequest(Request):
-    """Import every module of the layer unfrozen (``trace``): TRACE_RESULT.
+    """Import every module of the layer frozen, failing ones unfrozen too (``trace``): TRACE_RESULT.
 
     :param layer: output directory of ``layer``.
     :param site: the directory that the layer was made of.
@@ -187,7 +187,7 @@ class TraceRequest(Request):
 
 @dataclass(frozen=True)
 class ProbeRequest(Request):
-    """Import every module of the layer frozen and compare with the trace (``probe``): PROBE_RESULT.
+    """Judge the trace (``probe``): PROBE_RESULT. Starts no process, costs a tenth of a second.
 
     :param layer: output directory of ``layer``.
     :param trace: output directory of ``trace``.

@@ -1,0 +1,354 @@
+"""Runs of the recorder: frozen in a bundle made of the layers, unfrozen over the installed site directory."""
+
+from __future__ import annotations
+
+import ast
+import marshal
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import archive, bundle, interpreter, recorder
+from .errors import DriverError
+
+PATIENCE = 120.0
+"""Seconds without progress after which the module being imported counts as hanging."""
+
+NEVER_IMPORTED = ("antigravity", "this", "__hello__", "__main__", "idlelib", "turtledemo", "test")
+"""Modules whose import is a program of its own: a browser opens, text is printed."""
+
+
+@dataclass
+class Job:
+    """What a run shall import and look at.
+
+    :param attributes: (module, names that it must have after the imports).
+    :param versions: (distribution, version).
+    :param resources: (package, path below it) that importlib.resources must find.
+    :param dynamic: record every import request (costs a little at each import).
+    """
+
+    modules: Sequence[str]
+    attributes: Sequence[tuple[str, Sequence[str]]] = ()
+    versions: Sequence[tuple[str, str]] = ()
+    resources: Sequence[tuple[str, str]] = ()
+    record: bool = True
+    dynamic: bool = False
+
+
+@dataclass
+class Outcome:
+    """What happened to one module: None for success, else exception's type and message and where it was raised."""
+
+    error: tuple[str, str] | None
+    file: str = ""
+    where: Sequence[str] = ()
+
+    def describe(self) -> str:
+        """For a message."""
+        return "imported" if self.error is None else f"{self.error[0]}: {self.error[1]}"
+
+
+@dataclass
+class Report:
+    """All that a run wrote down.
+
+    :param missed_modules: module that nobody has -> (module of the job, who asked).
+    :param missed_files: path below the root that is not there -> the same.
+    """
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    missed_modules: dict[str, tuple[str, str]] = field(default_factory=dict)
+    missed_files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    requests: set[tuple[str, str]] = field(default_factory=set)
+    faults: list[tuple[str, ...]] = field(default_factory=list)
+
+
+def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
+    """Run the recorder by ``command`` until every module of the job has an outcome.
+
+    The surroundings are bare: no PATH, no PYTHON*, an empty HOME, another working directory, stdin at its end.
+
+    :param root: directory whose missing files are of interest; "" for the frozen bundle's own.
+    """
+    report = Report()
+    names = list(job.modules)
+    home = tempfile.mkdtemp(dir=work, prefix="home-")
+    elsewhere = tempfile.mkdtemp(dir=work, prefix="cwd-")
+    finished = False
+    while not finished:
+        out = os.path.join(work, "report.txt")
+        job_file = os.path.join(work, "job.bin")
+        with open(job_file, "wb") as file:
+            file.write(
+                marshal.dumps(
+                    {
+                        "root": root,
+                        "home": home,
+                        "modules": names,
+                        "attributes": [(module, list(found)) for module, found in job.attributes],
+                        "versions": list(job.versions),
+                        "resources": list(job.resources),
+                        "record": job.record,
+                        "dynamic": job.dynamic,
+                    }
+                )
+            )
+        open(out, "w").close()
+        with open(os.path.join(work, "output.txt"), "wb") as said:
+            process = subprocess.Popen(
+                [*command, job_file, out],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                cwd=elsewhere,
+                env=bare_environment(home),
+            )
+            hung = _watch(process, out)
+        finished, started = _read(out, report)
+        if finished:
+            break
+        if started is None:
+            with open(os.path.join(work, "output.txt"), encoding="utf-8", errors="replace") as text:
+                tail = text.read()[-3000:]
+            raise DriverError(
+                f"the proof's own program does not start (exit code {process.returncode}):\n{tail.strip() or '(no output)'}\n"
+                "The interpreter or a library that every program needs is not usable from a bundle."
+            )
+        what = "hangs: no progress for 2 minutes" if hung else _ended(process.returncode)
+        report.outcomes[started] = Outcome(("end of the process", what))
+        names = names[names.index(started) + 1 :]
+    return report
+
+
+def bare_environment(home: str) -> dict[str, str]:
+    """What is left of the environment in a proof."""
+    environment = {"HOME": home, "TMPDIR": home}
+    if sys.platform == "win32":
+        environment = {"USERPROFILE": home, "TEMP": home, "TMP": home}
+        for name in ("SYSTEMROOT", "WINEPREFIX", "WINDIR"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+    for name in ("QEMU_LD_PREFIX", "QEMU_CPU"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    return environment
+
+
+def _ended(code: int) -> str:
+    return f"ended by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _watch(process: subprocess.Popen[bytes], out: str) -> bool:
+    """Wait; True when the process had to be killed for want of progress."""
+    size, since = -1, time.monotonic()
+    while True:
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            now = os.path.getsize(out)
+            if now != size:
+                size, since = now, time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                process.kill()
+                process.wait()
+                return True
+        else:
+            return False
+
+
+def _read(path: str, report: Report) -> tuple[bool, str | None]:
+    """Add the lines of ``path``; returns whether the run came to its end, and the module it was at."""
+    started: str | None = None
+    finished = False
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                item = ast.literal_eval(line)
+            except (ValueError, SyntaxError):
+                continue  # the last line of a process that was ended while writing
+            kind = item[0]
+            if kind == "start":
+                started = item[1]
+            elif kind == "ok":
+                report.outcomes[item[1]] = Outcome(None, item[2])
+            elif kind == "fail":
+                report.outcomes[item[1]] = Outcome((item[2], item[3]), where=item[4])
+            elif kind == "module":
+                report.missed_modules.setdefault(item[1], (item[2], item[3]))
+            elif kind == "file":
+                report.missed_files.setdefault(item[1].replace("\\", "/"), (item[2], item[3]))
+            elif kind == "request":
+                report.requests.add((item[1], item[2]))
+            elif kind == "end":
+                finished = True
+            else:
+                report.faults.append(tuple(item))
+    return finished, started
+
+
+# --- Frozen -----------------------------------------------------------------------------------------------------------
+
+
+def frozen_command(layers: bundle.Layers, work: str, extra: Iterable[archive.PyzEntry] = ()) -> list[str]:
+    """Make a one-dir bundle with the recorder as entry script, read-only; returns how to start it.
+
+    The executable is the plain bootloader with the archive appended: what the bootloader does with it is the same as in
+    the shipped executable.
+    """
+    windows = sys.platform == "win32"
+    directory = os.path.join(work, "bundle")
+    shutil.rmtree(directory, ignore_errors=True)
+    bundle.stage(layers, os.path.join(directory, bundle.CONTENTS))
+    path = os.path.join(directory, "probe.exe" if windows else "probe")
+    code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
+    entry = archive.packed("pyi_recorder", "s", code, 1)
+    parts = bundle.head_parts(layers, bundle.options(()), bundle.pyz(layers, extra), entry)
+    shutil.copyfile(bundle.bootloader(layers.layer_path, windows), path)
+    with open(path, "ab") as out:
+        archive.write_carchive(out, parts, layers.layer.python_library)
+    os.chmod(path, 0o755)
+    if os.name == "posix":
+        for folder, _, _ in os.walk(directory, topdown=False):
+            os.chmod(folder, 0o555)
+    return [path]
+
+
+def release(work: str) -> None:
+    """Make the bundle below ``work`` removable again."""
+    for folder, _, _ in os.walk(os.path.join(work, "bundle")):
+        os.chmod(folder, 0o755)
+
+
+# --- Unfrozen -----------------------------------------------------------------------------------------------------------
+
+_LOADER = r'''
+import sys
+sys.path[:] = PATHS
+import _imp
+import importlib.machinery as machinery
+import marshal
+import mmap
+import zlib
+
+
+class Cached(machinery.SourceFileLoader):
+    """Python's own loader, but for code that the layer has compiled already."""
+
+    def get_code(self, name):
+        entry = CODE.get(self.path)
+        if entry is None:
+            return super().get_code(name)
+        offset, length = entry
+        code = marshal.loads(zlib.decompress(BLOB[offset:offset + length]))
+        _imp._fix_co_filename(code, self.path)
+        return code
+
+
+with open(BLOB_PATH, "rb") as file:
+    BLOB = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+with open(CODE_PATH, "rb") as file:
+    CODE = marshal.load(file)
+hook = machinery.FileFinder.path_hook(
+    (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES), (Cached, machinery.SOURCE_SUFFIXES)
+)
+sys.path_hooks.insert(1, hook)
+sys.path_importer_cache.clear()
+'''
+
+
+def unfrozen_command(layer_path: str, layer: Any, site: str, roots: Sequence[str], work: str) -> list[str]:
+    """How to run the recorder in an ordinary environment: the standard library, ``roots`` and ``site`` on sys.path."""
+    site = os.path.realpath(site)
+    library = interpreter.library_paths()
+    code: dict[str, tuple[int, int]] = {}
+    if layer.optimize == 0:
+        for node in layer.nodes:
+            if node.length and node.source:
+                where = site if node.owner >= 0 else library[0]
+                code[os.path.join(where, *node.source.split("/"))] = (node.offset, node.length)
+    code_path = os.path.join(work, "code.bin")
+    with open(code_path, "wb") as file:
+        file.write(marshal.dumps(code))
+    script = os.path.join(work, "recorder.py")
+    paths = [*library, *(os.path.abspath(root) for root in roots), site]
+    with open(script, "w", encoding="utf-8") as text:
+        text.write(f"PATHS = {paths!r}\nBLOB_PATH = {os.path.abspath(os.path.join(layer_path, 'modules.bin'))!r}\n")
+        text.write(f"CODE_PATH = {code_path!r}\n" + _LOADER + recorder.SOURCE)
+    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", script]
+
+
+# --- Comparison -----------------------------------------------------------------------------------------------------------
+
+_NOISE = re.compile(r"0x[0-9a-fA-F]+|\b\d+\.\d+s\b|(?:/tmp|<root>)/[\w./-]*|/[\w.-]+(?:/[\w.-]+){2,}")
+
+
+def same(one: tuple[str, str] | None, other: tuple[str, str] | None) -> bool:
+    """Whether two outcomes are the same for a person: success, or one exception with one message but for addresses."""
+    if one is None or other is None:
+        return one is other
+    if one[0] != other[0]:
+        return False
+    return _NOISE.sub("…", one[1]) == _NOISE.sub("…", other[1])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One module that does not do frozen what it does unfrozen."""
+
+    module: str
+    unfrozen: str
+    frozen: str
+    cause: str
+    remedy: str
+
+    def describe(self) -> str:
+        """The lines of a message."""
+        return (
+            f"  {self.module}\n    unfrozen: {_short(self.unfrozen)}\n    frozen:   {_short(self.frozen)}\n"
+            f"    cause:    {self.cause}\n    remedy:   {self.remedy}"
+        )
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 300 else flat[:300] + " …"
+
+
+def explain(module: str, unfrozen: Outcome, frozen: Outcome) -> Difference:
+    """The difference with its likely cause and what to do, judged by the frozen exception."""
+    kind, text = frozen.error or ("", "")
+    where = f" (raised at {frozen.where[-1]})" if frozen.where else ""
+    named = re.search(r"[Nn]o module named '?([\w.]+)", text)
+    if named:
+        cause = f"the module {named[1]} is imported in a way that analysis cannot see{where}"
+        remedy = f"add {named[1]!r} to hidden_imports, or its distribution to collect; take it out of excludes if it is there"
+    elif "PackageNotFoundError" in kind or "No package metadata" in text or "DistributionNotFound" in kind:
+        cause = f"the metadata of a distribution is not in the bundle{where}"
+        remedy = "add the distribution to collect"
+    elif "source" in text.lower() and kind in ("OSError", "TypeError", "RuntimeError"):
+        cause = f"the module reads its own source code, and a bundle holds compiled code{where}"
+        remedy = (
+            f"add a hook for it: hook-{module.partition('.')[0]}.py with module_collection_mode = 'pyz+py', "
+            "named in the target's hooks"
+        )
+    elif kind in ("FileNotFoundError", "NotADirectoryError"):
+        cause = f"a file that the module reads is not in the bundle{where}"
+        remedy = "add its distribution to collect, or the file itself to the dependencies as a resource"
+    elif ".so" in text or ".dll" in text.lower() or ".dylib" in text:
+        cause = f"a native library is not in the bundle or cannot be loaded{where}"
+        remedy = "add a hook that names it in binaries (collect_dynamic_libs), named in the target's hooks"
+    elif kind == "end of the process":
+        cause = "importing it ends the process"
+        remedy = "leave the module out by excludes if the program does not need it"
+    else:
+        cause = f"it behaves otherwise in a bundle{where}"
+        remedy = "read the exception; if the difference does not matter, accept it in proof_allow with the reason"
+    return Difference(module, unfrozen.describe(), frozen.describe(), cause, remedy)

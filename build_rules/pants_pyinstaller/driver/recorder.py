@@ -1,0 +1,185 @@
+"""The program that a proof runs, frozen in a real bundle and unfrozen in the same interpreter.
+
+It is kept as text: frozen, it is the entry script of a bundle that holds what the binary holds and nothing else, so it
+imports only what is in every interpreter (sys, os, marshal, builtins, gc). It imports the modules of a job one after the
+other and writes down what happened, line by line, so that a module that ends the process costs only itself.
+"""
+
+from __future__ import annotations
+
+SOURCE = r'''
+import sys
+import os
+import marshal
+
+
+def _run():
+    import builtins
+    import gc
+
+    gc.disable()
+    job_path, out_path = sys.argv[1], sys.argv[2]
+    with open(job_path, "rb") as file:
+        job = marshal.load(file)
+    root = job["root"] or sys._MEIPASS
+    prefix = root + os.sep
+    out = open(out_path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    real_stat, real_import, frame = os.stat, builtins.__import__, sys._getframe
+    modules = sys.modules
+    requests = set()
+    seen = set()
+    state = {"now": "", "busy": False}
+    inner = ("genericpath", "posixpath", "ntpath", "os", "io", "codecs", "tokenize", "zipfile")
+
+    def caller():
+        found = frame(2)
+        while found is not None:
+            name = found.f_globals.get("__name__", "")
+            if name not in inner and not name.startswith(("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")):
+                if name != "__main__" or found.f_code.co_filename != frame(0).f_code.co_filename:
+                    return name
+            found = found.f_back
+        return state["now"]
+
+    def note(kind, what):
+        key = (kind, what)
+        if key not in seen:
+            seen.add(key)
+            out.write(repr((kind, what, state["now"], caller())) + "\n")
+
+    def missed(path):
+        if state["busy"]:
+            return
+        state["busy"] = True
+        try:
+            path = os.fspath(path)
+            if isinstance(path, bytes):
+                path = os.fsdecode(path)
+            if path.startswith(prefix):
+                try:
+                    real_stat(path)
+                except (OSError, ValueError):
+                    note("file", path[len(prefix):])
+        except TypeError:
+            pass
+        finally:
+            state["busy"] = False
+
+    def audit(event, arguments):
+        if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(prefix):
+            missed(arguments[0])
+        elif event in ("os.listdir", "os.scandir") and arguments[0] is not None and not isinstance(arguments[0], int):
+            missed(arguments[0])
+
+    def stat(path, *arguments, **named):
+        try:
+            return real_stat(path, *arguments, **named)
+        except OSError:
+            if not isinstance(path, int):
+                missed(path)
+            raise
+
+    class Last:
+        """The finder behind all others: what arrives here nobody has."""
+
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            note("module", name)
+            return None
+
+    def traced_import(name, globals=None, locals=None, fromlist=(), level=0):
+        importer = globals.get("__name__") if globals else None
+        if importer:
+            package = ""
+            if level:
+                package = globals.get("__package__") or ""
+                if not package:
+                    package = importer if "__path__" in globals else importer.rpartition(".")[0]
+                for _ in range(level - 1):
+                    package = package.rpartition(".")[0]
+            requests.add((importer, package + ("." if package and name else "") + name))
+        return real_import(name, globals, locals, fromlist, level)
+
+    def wrap_import_module():
+        importlib = real_import("importlib")
+        original = importlib.import_module
+
+        def import_module(name, package=None):
+            importer = frame(1).f_globals.get("__name__")
+            target = name
+            if name.startswith(".") and package:
+                level = len(name) - len(name.lstrip("."))
+                base = package
+                for _ in range(level - 1):
+                    base = base.rpartition(".")[0]
+                target = base + "." + name.lstrip(".")
+            if importer:
+                requests.add((importer, target))
+            return original(name, package)
+
+        importlib.import_module = import_module
+
+    def outcome(error):
+        text = str(error)
+        for place in (root, os.path.realpath(root), job.get("home", "")):
+            if place:
+                text = text.replace(place, "<root>")
+        return (type(error).__name__, text[:2000])
+
+    def tail(error):
+        """Where the exception came from: the last frames, innermost last."""
+        found = []
+        trace = error.__traceback__
+        while trace is not None:
+            found.append("%s:%s" % (trace.tb_frame.f_globals.get("__name__", "?"), trace.tb_lineno))
+            trace = trace.tb_next
+        return [item for item in found if not item.startswith(("__main__", "importlib", "_frozen"))][-4:]
+
+    if job["record"]:
+        sys.meta_path.append(Last)
+        sys.addaudithook(audit)
+        os.stat = stat
+        if job["dynamic"]:
+            builtins.__import__ = traced_import
+            wrap_import_module()
+    sys.argv[:] = [sys.argv[0]]
+    for name in job["modules"]:
+        state["now"] = name
+        out.write(repr(("start", name)) + "\n")
+        try:
+            real_import(name)
+        except BaseException as error:
+            out.write(repr(("fail", name) + outcome(error) + (tail(error),)) + "\n")
+        else:
+            out.write(repr(("ok", name, getattr(modules.get(name), "__file__", None) or "")) + "\n")
+    state["now"] = ""
+    for module, names in job["attributes"]:
+        loaded = modules.get(module)
+        for name in names:
+            if loaded is not None and not hasattr(loaded, name):
+                out.write(repr(("attribute", module, name)) + "\n")
+    for name, version in job["versions"]:
+        try:
+            found = real_import("importlib.metadata").metadata.version(name)
+        except BaseException as error:
+            found = type(error).__name__
+        if found != version:
+            out.write(repr(("version", name, version, found)) + "\n")
+    for package, path in job["resources"]:
+        if package not in modules:
+            continue
+        try:
+            there = real_import("importlib.resources").resources.files(package).joinpath(*path.split("/")).is_file()
+        except BaseException as error:
+            there = False
+        if not there:
+            out.write(repr(("resource", package, path)) + "\n")
+    for request in sorted(requests):
+        out.write(repr(("request",) + request) + "\n")
+    out.write(repr(("end",)) + "\n")
+    out.flush()
+    os._exit(0)
+
+
+_run()
+'''
