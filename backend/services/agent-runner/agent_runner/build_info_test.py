@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from pathlib import Path
 
@@ -47,5 +48,5 @@ def test_platform_names(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str, name: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(build_info.platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     assert build_info.platform_name() == name

@@ -11,7 +11,7 @@ from agent_runner.testing_support import MINIMAL, program, program_environment
 
 
 def call(
-    home: Path, *arguments: str, timeout: float = 60, **values: str
+    home: Path, *arguments: str, **values: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         program(*arguments),
@@ -19,7 +19,7 @@ def call(
         cwd=home,
         capture_output=True,
         encoding="utf-8",
-        timeout=timeout,
+        timeout=60,
         check=False,
     )
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from agent_runner import logs
 from agent_runner.errors import ConfigurationError, McpUnavailable
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+    from mcp import ClientSession
+
+log = logs.get(__name__)
 
 START_TIMEOUT_SECONDS: Final = 60.0
+
+_LONGEST_LINE: Final = 2_000
 
 
 def chosen(
@@ -34,20 +42,53 @@ def chosen(
     return {name: configured[name] for name in names}
 
 
-def _connection(server: Mapping[str, Any]) -> Any:
-    if "command" in server:
-        return {
-            "transport": "stdio",
-            "command": server["command"],
-            "args": list(server.get("args", [])),
-            # the SDK adds PATH, HOME and the like, nothing else of the worker's environment
-            "env": dict(server.get("env", {})),
-        }
-    return {
-        "transport": "streamable_http",
-        "url": server["url"],
-        "headers": dict(server.get("headers", {})),
-    }
+@asynccontextmanager
+async def _stdio_session(name: str, server: Mapping[str, Any]) -> AsyncIterator[ClientSession]:
+    """A session with a server that is a child process; what it says on stderr goes to our log."""
+    from mcp import ClientSession, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    parameters = StdioServerParameters(
+        command=server["command"],
+        args=list(server.get("args", [])),
+        # the SDK adds PATH, HOME and the like, nothing else of the worker's environment
+        env=dict(server.get("env", {})),
+    )
+    with _logged_stderr(name) as stderr:
+        async with (
+            stdio_client(parameters, errlog=stderr) as (read, write),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            yield session
+
+
+@contextmanager
+def _logged_stderr(name: str) -> Iterator[TextIO]:
+    """The writing end of a pipe whose lines become log events."""
+    reading, writing = os.pipe()
+
+    def read() -> None:
+        with os.fdopen(reading, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                log.info("mcp_server_stderr", server=name, line=line.rstrip()[:_LONGEST_LINE])
+
+    # ends when the last process that holds the other end does
+    threading.Thread(target=read, name=f"mcp-stderr-{name}", daemon=True).start()
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        yield stream
+
+
+@asynccontextmanager
+async def _http_session(name: str, server: Mapping[str, Any]) -> AsyncIterator[ClientSession]:
+    from langchain_mcp_adapters.client import MultiServerMCPClient
+    from langchain_mcp_adapters.sessions import StreamableHttpConnection
+
+    connection = StreamableHttpConnection(
+        transport="streamable_http", url=server["url"], headers=dict(server.get("headers", {}))
+    )
+    async with MultiServerMCPClient({name: connection}).session(name) as session:
+        yield session
 
 
 @asynccontextmanager
@@ -64,17 +105,16 @@ async def tools(servers: Mapping[str, dict[str, Any]]) -> AsyncIterator[list[Bas
     if not servers:
         yield []
         return
-    from langchain_mcp_adapters.client import MultiServerMCPClient
     from langchain_mcp_adapters.tools import load_mcp_tools
 
-    client = MultiServerMCPClient({name: _connection(server) for name, server in servers.items()})
     async with AsyncExitStack() as stack:
         found: list[BaseTool] = []
         for name, server in servers.items():
             where = server.get("url") or server.get("command")
             try:
                 async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                    session = await stack.enter_async_context(client.session(name))
+                    opened = _stdio_session if "command" in server else _http_session
+                    session = await stack.enter_async_context(opened(name, server))
                     found += await load_mcp_tools(session, server_name=name, tool_name_prefix=True)
             except TimeoutError:
                 raise McpUnavailable(

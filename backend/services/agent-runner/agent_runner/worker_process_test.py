@@ -114,8 +114,13 @@ def test_a_turn_that_takes_longer_is_stopped_with_all_its_processes(
     model_server.play(
         call("execute", command="setsid sleep 300 & echo $$ > begun; sleep 300"), model="long"
     )
-    servers = {"math": {"command": sys.executable, "args": [mcp_test_server.__file__]}}
-    servers["math"]["env"] = {"PYTHONPATH": ":".join(entry for entry in sys.path if entry)}
+    servers = {
+        "math": {
+            "command": sys.executable,
+            "args": [mcp_test_server.__file__],
+            "env": {"PYTHONPATH": ":".join(entry for entry in sys.path if entry)},
+        }
+    }
     with worker(
         tmp_path,
         temporal,

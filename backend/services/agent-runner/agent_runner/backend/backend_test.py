@@ -163,7 +163,7 @@ def test_a_backend_that_refuses_or_is_gone_is_named(
     backend.refuse = [grpc.StatusCode.PERMISSION_DENIED]
     with pytest.raises(BackendUnavailable, match=rf"{backend.port}: PERMISSION_DENIED"):
         run(send(configured(monkeypatch, tokens, backend.port), REPORT))
-    with pytest.raises(BackendUnavailable, match="127.0.0.1:1: UNAVAILABLE"):
+    with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:1: UNAVAILABLE"):
         run(send(configured(monkeypatch, tokens, 1), REPORT))
 
 
@@ -191,7 +191,7 @@ def test_a_token_endpoint_that_is_gone(
     settings = configured(
         monkeypatch, tokens, 1, AGENT_RUNNER_OAUTH_TOKEN_URL="http://127.0.0.1:1/token"
     )
-    with pytest.raises(TokenUnavailable, match="127.0.0.1:1/token"):
+    with pytest.raises(TokenUnavailable, match=r"127\.0\.0\.1:1/token"):
         run(send(settings, REPORT))
 
 
