@@ -98,8 +98,12 @@ def configuration_error(problems: Sequence[variables.Problem]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
+def command_line(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    Raises:
+        SystemExit: after `--help` and for wrong usage, as argparse does.
+    """
     _utf8_streams()
     options = parser().parse_args(arguments)
     if options.version:
@@ -143,10 +147,10 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def entry() -> NoReturn:
-    """Run, then leave. What `python -m agent_runner.main` and the frozen program call."""
+def main() -> NoReturn:
+    """The program: run the command line, then leave. Never returns, so that nothing comes after."""
     try:
-        code = main()
+        code = command_line()
     except SystemExit as stop:  # argparse
         code = stop.code if isinstance(stop.code, int) else exit_codes.USAGE
     except KeyboardInterrupt:  # before the handlers are installed
@@ -160,4 +164,4 @@ def entry() -> NoReturn:
 
 
 if __name__ == "__main__":
-    entry()
+    main()

@@ -10,9 +10,7 @@ from agent_runner import main, variables
 from agent_runner.testing_support import MINIMAL, program, program_environment
 
 
-def call(
-    home: Path, *arguments: str, **values: str
-) -> subprocess.CompletedProcess[str]:
+def call(home: Path, *arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         program(*arguments),
         env=program_environment(values, home),
@@ -86,8 +84,8 @@ def test_errors_come_before_any_heavy_import(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from agent_runner import main\n"
-        "assert main.main(['--version']) == 0\n"
-        "assert main.main([]) == 2\n"
+        "assert main.command_line(['--version']) == 0\n"
+        "assert main.command_line([]) == 2\n"
         "heavy = {'pydantic', 'temporalio', 'structlog', 'langchain', 'asyncio', 'httpx'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
