@@ -4,8 +4,6 @@
 for generic types: hence `Optional`.
 """
 
-# ruff: noqa: UP045
-
 from __future__ import annotations
 
 import re
