@@ -116,7 +116,8 @@ async def _settle(
         await asyncio.wait_for(reader, _AFTER_EXIT_SECONDS)
     except TimeoutError:
         # a process has left the group with the pipe in hand
-        processes.kill_marked(sandbox_id)
+        if sandbox_id:
+            processes.kill_marked(sandbox_id)
         process._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way to drop the pipe
 
 

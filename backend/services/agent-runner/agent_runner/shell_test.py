@@ -20,14 +20,24 @@ def environment(home: Path, *passed_on: str) -> dict[str, str]:
     return processes.clean_environment(str(home), MARK, passed_on, os.environ)
 
 
+def unmarked(home: Path) -> dict[str, str]:
+    """Without the mark only the group leads to a command's processes."""
+    return {k: v for k, v in environment(home).items() if k != processes.SANDBOX_MARK}
+
+
 def execute(
-    home: Path, command: str, *, timeout: float = 20, output_limit: int = 10_000
+    home: Path,
+    command: str,
+    *,
+    timeout: float = 20,
+    output_limit: int = 10_000,
+    marked: bool = False,
 ) -> shell.CommandResult:
     return run(
         shell.run(
             command,
             cwd=str(home),
-            environment=environment(home),
+            environment=environment(home) if marked else unmarked(home),
             timeout=timeout,
             output_limit=output_limit,
         )
@@ -87,7 +97,7 @@ def test_cancelling_kills_the_whole_group(tmp_path: Path) -> None:
             shell.run(
                 "sh -c 'echo $$ > child; exec sleep 60' & wait",
                 cwd=str(tmp_path),
-                environment=environment(tmp_path),
+                environment=unmarked(tmp_path),
                 timeout=60,
                 output_limit=1000,
             )
@@ -113,7 +123,7 @@ def test_background_processes_end_with_the_command(tmp_path: Path) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="found by /proc")
 def test_a_process_that_left_the_group_is_found_by_its_mark(tmp_path: Path) -> None:
     command = "setsid sh -c 'echo $$ > child; exec sleep 60' & sleep 0.5; echo done"
-    assert execute(tmp_path, command).output == "done\n"
+    assert execute(tmp_path, command, marked=True).output == "done\n"
     assert_gone(tmp_path / "child")
 
 
