@@ -11,7 +11,7 @@ import sys
 import tempfile
 from typing import Any
 
-from . import archive, bundle, contract, executable, interpreter, pyinstaller
+from . import archive, bundle, contract, executable, hygiene, interpreter, lazy, pyinstaller
 from .errors import DriverError, listing
 from .progress import step
 
@@ -36,11 +36,18 @@ def run(request: contract.AssembleRequest) -> None:
     path = os.path.join(request.output, contract.executable_path(request.name, request.mode, windows))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     bundle_options = bundle.options(request.python_options, runtime_tmpdir=request.runtime_tmpdir)
-    parts = bundle.head_parts(layers, bundle_options, bundle.pyz(layers))
+    pyz = bundle.pyz(layers)
     if one_dir:
+        parts = bundle.head_parts(layers, bundle_options, pyz)
         _write_directory(layers, os.path.join(os.path.dirname(path), bundle.CONTENTS), build_info)
     else:
-        parts += _file_parts(layers, request.pack, build_info)
+        packed = _Packed(request.pack)
+        modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
+        appendix, places = _appendix(modules, packed, len(pyz))
+        parts = bundle.head_parts(
+            layers, bundle_options, pyz + appendix, lazy=hygiene.lazy_source(modules, places) if modules else ""
+        )
+        parts += _file_parts(layers, packed, set(places), build_info)
     with tempfile.TemporaryDirectory() as work:
         pkg = os.path.join(work, "bundle.pkg")
         with open(pkg, "wb") as out:
@@ -68,27 +75,53 @@ def _build_info(values: dict[str, str] | None) -> bytes | None:
     return (json.dumps(dict(sorted(values.items())), indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _file_parts(layers: bundle.Layers, pack: str | None, build_info: bytes | None) -> list[archive.Part]:
+class _Packed:
+    """The layer's packed files, opened."""
+
+    def __init__(self, pack: str | None) -> None:
+        if pack is None:
+            raise DriverError("a one-file executable needs the layer's packed files")
+        with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
+            self.table: dict[str, list[int]] = json.load(file)["files"]
+        with open(os.path.join(pack, contract.PACK_BLOB), "rb") as blob:
+            self.blob = memoryview(blob.read())
+
+    def stream(self, dest: str) -> memoryview:
+        """The zlib stream of a file."""
+        offset, length, _ = self.table[dest]
+        return self.blob[offset : offset + length]
+
+
+def _appendix(
+    modules: dict[str, list[str]], packed: _Packed, start: int
+) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """Streams of the lazy files one after the other, and where each lies when the first is at ``start``."""
+    places: dict[str, tuple[int, int]] = {}
+    streams = []
+    for dest in sorted({dest for wanted in modules.values() for dest in wanted}):
+        stream = packed.stream(dest)
+        places[dest] = (start, len(stream))
+        streams.append(stream)
+        start += len(stream)
+    return b"".join(streams), places
+
+
+def _file_parts(
+    layers: bundle.Layers, packed: _Packed, lazy_files: set[str], build_info: bytes | None
+) -> list[archive.Part]:
     """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
-    if pack is None:
-        raise DriverError("a one-file executable needs the layer's packed files")
-    with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
-        table: dict[str, list[int]] = json.load(file)["files"]
-    with open(os.path.join(pack, contract.PACK_BLOB), "rb") as file:
-        blob = memoryview(file.read())
     own = set(layers.app.files)
     parts = []
     for dest in layers.chosen.files:
         item = layers.layer.files[dest]
-        if dest in own or (dest == contract.BUILD_INFO and build_info is not None):
+        if dest in own or dest in lazy_files or (dest == contract.BUILD_INFO and build_info is not None):
             continue
         name = dest.replace("/", os.sep)
         if item.kind == "symlink":
             parts.append(archive.plain(name, "n", item.target.encode() + b"\0"))
             continue
-        offset, length, size = table[dest]
         kind = "b" if item.kind == "binary" or item.executable else "x"
-        parts.append(archive.Part(name, kind, blob[offset : offset + length], size, True))
+        parts.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
     for dest, executable_bit in layers.app.files.items():
         with open(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), "rb") as own_file:
             data = own_file.read()

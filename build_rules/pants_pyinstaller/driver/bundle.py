@@ -97,17 +97,24 @@ def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
     return archive.pyz(entries.values())
 
 
-def head_parts(layers: Layers, options: Iterable[str], pyz_data: bytes, entry: archive.Part | None = None) -> list[archive.Part]:
+def head_parts(
+    layers: Layers,
+    options: Iterable[str],
+    pyz_data: bytes,
+    entry: archive.Part | None = None,
+    lazy: str = "",
+) -> list[archive.Part]:
     """Everything that the executable holds in both modes, in PyInstaller's order.
 
     :param options: OPTION entries of the bootloader, in order.
     :param entry: replaces the application's entry script (for a proof).
+    :param lazy: ``hygiene.lazy_source`` of a one-file executable.
     """
     layer, app = layers.layer, layers.app
     parts = [archive.plain(option, "o", b"") for option in options]
     for item in layer.bootstrap:
         parts.append(archive.packed(item.name, item.kind, layers.script(item)))
-    parts.append(archive.packed("pyi_rth_hygiene", "s", hygiene_code(layer)))
+    parts.append(archive.packed("pyi_rth_hygiene", "s", hygiene_code(layer, lazy)))
     for name in app.hooks:
         parts.append(archive.packed(name, "s", layers.own_script(name)))
     for name in layers.chosen.rthooks:
@@ -117,10 +124,10 @@ def head_parts(layers: Layers, options: Iterable[str], pyz_data: bytes, entry: a
     return parts
 
 
-def hygiene_code(layer: index.Index) -> bytes:
+def hygiene_code(layer: index.Index, lazy: str = "") -> bytes:
     """Marshalled code of the runtime hook that every binary has first."""
     text = hygiene.source({"ca_file": layer.python.get("ca_file", ""), "ca_path": layer.python.get("ca_path", "")})
-    return marshal.dumps(compile(text, "pyi_rth_hygiene.py", "exec", dont_inherit=True))
+    return marshal.dumps(compile(text + lazy, "pyi_rth_hygiene.py", "exec", dont_inherit=True))
 
 
 def options(python_options: Iterable[str], contents: str = CONTENTS, runtime_tmpdir: str | None = None) -> list[str]:

@@ -75,6 +75,69 @@ del _hygiene
 '''
 
 
+_LAZY_SOURCE = """
+def _lazy(modules, files):
+    import os
+    import sys
+    import zlib
+    import _thread
+
+    import pyimod02_importers
+
+    lock = _thread.RLock()
+    root = sys._MEIPASS
+
+    def unpack(dest):
+        path = os.path.join(root, *dest.split("/"))
+        if os.path.exists(path):
+            return
+        offset, length = files[dest]
+        archive = pyimod02_importers.pyz_archive
+        temporary = path + ".%d" % os.getpid()
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(archive._filename, "rb") as source:
+                source.seek(archive._start_offset + offset)
+                content = zlib.decompress(source.read(length))
+            with open(temporary, "wb") as target:
+                target.write(content)
+            os.chmod(temporary, 0o700)
+            os.replace(temporary, path)
+        except OSError as error:
+            try:
+                os.unlink(temporary)
+            except OSError:
+                pass
+            raise ImportError(
+                "cannot unpack %s (%.1f MB) into %s: %s. Make room there, or let TMPDIR name another directory."
+                % (dest, len(content) / 1e6 if "content" in locals() else 0.0, root, error.strerror or error)
+            ) from error
+
+    class Unpacker:
+        '''Unpacks an extension module and the libraries that it loads when it is first looked for.'''
+
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            wanted = modules.get(name)
+            if wanted is not None:
+                with lock:
+                    if name in modules:
+                        for dest in wanted:
+                            unpack(dest)
+                        finder = sys.path_importer_cache.get(os.path.dirname(os.path.join(root, *wanted[-1].split("/"))))
+                        if hasattr(finder, "invalidate_caches"):
+                            finder.invalidate_caches()
+                        del modules[name]
+            return None
+
+    sys.meta_path.insert(0, Unpacker)
+
+
+_lazy(LAZY_MODULES, LAZY_FILES)
+del _lazy, LAZY_MODULES, LAZY_FILES
+"""
+
+
 def source(constants: dict[str, str]) -> str:
     """Source text of the hook.
 
@@ -82,3 +145,15 @@ def source(constants: dict[str, str]) -> str:
     """
     head = f"CA_FILE = {constants['ca_file']!r}\nCA_PATH = {constants['ca_path']!r}\nCA_FILES = {CA_FILES!r}\n"
     return head + _SOURCE + "del CA_FILE, CA_PATH, CA_FILES\n"
+
+
+def lazy_source(modules: dict[str, list[str]], files: dict[str, tuple[int, int]]) -> str:
+    """Source text that lets native modules stay packed until they are imported (one-file executables).
+
+    Unpacking is what the start of a one-file program costs, and most of it is a few large libraries that the start does not
+    need. They lie behind the PYZ archive's table of contents, where nothing but this hook looks.
+
+    :param modules: extension module -> files to unpack, its own last.
+    :param files: destination -> offset from the PYZ's start and length of its zlib stream.
+    """
+    return f"LAZY_MODULES = {modules!r}\nLAZY_FILES = {files!r}\n" + _LAZY_SOURCE

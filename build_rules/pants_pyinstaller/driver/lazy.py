@@ -1,0 +1,71 @@
+"""Which native libraries of a one-file executable may stay packed until they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .index import Index
+
+SMALLEST = 1 << 16
+"""Bytes below which a file is unpacked at once: the saving would be less than the bookkeeping."""
+
+
+def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict[str, list[str]]:
+    """Extension module -> files to unpack when it is imported, its own last.
+
+    Lazy are extension modules that no library loads, and shared libraries that only lazy files load. Everything that may be
+    reached in another way (through ctypes, by a hook, by a program that is started) is unpacked at the start as ever.
+    """
+    selected = set(files)
+    chosen = set(modules)
+    own: dict[str, str] = {}
+    for name, node in zip(index.names, index.nodes):
+        if node.kind == "extension" and name in chosen:
+            for dest in node.files:
+                item = index.files.get(dest)
+                if item is not None and item.kind == "binary" and item.module == index.number[name] and dest in selected:
+                    own[dest] = name
+    users: dict[str, set[str]] = {}
+    for dest in selected:
+        for need in index.files[dest].needs if dest in index.files else ():
+            users.setdefault(need, set()).add(dest)
+    hooked = {dest for name in chosen for dest in index.nodes[index.number[name]].files if dest not in own}
+    links = {dest for dest in selected if dest in index.files and index.files[dest].kind == "symlink"}
+    lazy = {
+        dest
+        for dest in own
+        if not users.get(dest) and dest not in hooked and (index.files[dest].size >= SMALLEST or _brings_libraries(index, dest, selected))
+    }
+    changed = True
+    while changed:
+        changed = False
+        for dest in selected - lazy - hooked - links - set(own):
+            item = index.files.get(dest)
+            if item is None or item.kind != "binary" or dest == index.python_library:
+                continue
+            loaded_by = users.get(dest, set())
+            if loaded_by and loaded_by <= lazy and not any(need in links for user in loaded_by for need in index.files[user].needs):
+                lazy.add(dest)
+                changed = True
+    result: dict[str, list[str]] = {}
+    for dest in sorted(lazy & set(own)):
+        result[own[dest]] = [*_libraries(index, dest, lazy), dest]
+    return result
+
+
+def _brings_libraries(index: Index, dest: str, selected: set[str]) -> bool:
+    return any(index.files[need].size >= SMALLEST for need in index.files[dest].needs if need in selected)
+
+
+def _libraries(index: Index, dest: str, lazy: set[str]) -> list[str]:
+    """Lazy libraries that ``dest`` loads, directly or not, those they load themselves first."""
+    found: dict[str, None] = {}
+
+    def visit(current: str) -> None:
+        for need in index.files[current].needs:
+            if need in lazy and need not in found:
+                visit(need)
+                found[need] = None
+
+    visit(dest)
+    return [need for need in found if need != dest]
