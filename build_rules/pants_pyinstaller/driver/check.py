@@ -55,7 +55,9 @@ def run(request: contract.CheckRequest) -> None:
             probing.release(work)
     selected = set(layers.chosen.modules)
     differences += [probing.Difference(**item) for item in known["differences"] if item["module"] in selected]
-    refuse(layers, [item for item in differences if item.module not in allow], report, allow)
+    own = {item.name for item in layers.app.modules}
+    differences.sort(key=lambda item: item.module in own)  # the cause before those who only import it
+    refuse([item for item in differences if item.module not in allow], report, allow)
     # Dynamic imports that the trace saw are part of the closure: `assemble` has no trace, so they are named here.
     plain = selection.select(layers.layer, layers.app.request, {})
     result = {
@@ -171,9 +173,7 @@ def _compare(
     return found
 
 
-def refuse(
-    layers: bundle.Layers, differences: list[probing.Difference], report: probing.Report, allow: dict[str, str]
-) -> None:
+def refuse(differences: list[probing.Difference], report: probing.Report, allow: dict[str, str]) -> None:
     """Fail when anything is left.
 
     :raises DriverError: with every difference.

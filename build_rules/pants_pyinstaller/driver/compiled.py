@@ -104,7 +104,7 @@ def build_pack(unit: Unit, optimize: int, cache: str | None) -> tuple[Pack, bool
 
 def _plain(modules: dict[str, Module]) -> list[Any]:
     return [
-        (path, blob, [tuple(item) for item in result.imports], sorted(result.attributes), result.dynamic, result.iterated)
+        (path, blob, [tuple(item) for item in result.imports], sorted(result.attributes), result.dynamic, result.iterated, result.groups)
         for path, (blob, result) in modules.items()
     ]
 
@@ -113,9 +113,9 @@ def _restore(plain: list[Any]) -> dict[str, Module]:
     return {
         path: Module(
             blob,
-            scan.Scan(tuple(scan.Import(*item) for item in imports), frozenset(attributes), dynamic, iterated),
+            scan.Scan(tuple(scan.Import(*item) for item in imports), frozenset(attributes), dynamic, iterated, groups),
         )
-        for path, blob, imports, attributes, dynamic, iterated in plain
+        for path, blob, imports, attributes, dynamic, iterated, groups in plain
     }
 
 

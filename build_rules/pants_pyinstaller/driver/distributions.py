@@ -180,7 +180,28 @@ def is_test_path(path: str) -> bool:
     return any(part in TEST_DIRECTORIES for part in path.split("/")[:-1])
 
 
-def universe(distributions: Iterable[Distribution]) -> dict[str, list[tuple[str, int]]]:
+def is_extension(site: str, path: str) -> bool:
+    """Whether a native file is an extension module: it has Python's initialisation function for its own name."""
+    name = path.rsplit("/", 1)[-1].partition(".")[0]
+    if name == "__init__":
+        name = path.split("/")[-2]
+    with open(os.path.join(site, path), "rb") as file:
+        return f"PyInit_{name}".encode() in file.read() or not name.isascii()
+
+
+def native_files(site: str, distribution: Distribution) -> tuple[str, ...]:
+    """Native libraries that look like modules by their name but are none: their package loads them by itself."""
+    return tuple(
+        path
+        for path in distribution.files
+        if path.endswith(_NATIVE_SUFFIXES)
+        and "/" in path
+        and not is_test_path(path)
+        and not (module_of(path) is not None and is_extension(site, path))
+    )
+
+
+def universe(site: str, distributions: Iterable[Distribution]) -> dict[str, list[tuple[str, int]]]:
     """Every importable module: name -> its candidate files as (path, index of the distribution).
 
     Several candidates: two distributions own the name (or one ships a module twice, in Python and compiled).
@@ -191,7 +212,7 @@ def universe(distributions: Iterable[Distribution]) -> dict[str, list[tuple[str,
             if ".dist-info/" in path or is_test_path(path):
                 continue
             name = module_of(path)
-            if name is not None:
+            if name is not None and (path.endswith(".py") or is_extension(site, path)):
                 found.setdefault(name, []).append((path, index))
     return found
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import compiled, scan
+from . import compiled, scan, selection
 from .distributions import module_of
 from .errors import DriverError
 from .index import Index
@@ -138,6 +138,10 @@ def imports_of(
     for name in source.scan.dynamic:
         if not name.startswith(".") and exists(name):
             follow(name)
+    for group in source.scan.groups:
+        for dist in index.dists:
+            if group in dist.entry_points:
+                wanted.update(name for name in selection.plugin_modules({group: dist.entry_points[group]}) if exists(name))
     for name in source.scan.iterated:
         prefix = (package if name == "." else name) + "."
         for candidate in index.names:

@@ -93,7 +93,11 @@ class Script:
 
 @dataclass
 class Index:
-    """Everything; see the fields' types. ``missing`` maps an absent module to [importer, how] pairs."""
+    """Everything; see the fields' types.
+
+    ``missing`` maps an absent module to [importer, how] pairs; ``groups`` a module to the groups of entry points that it may
+    ask for (those that some distribution of the resolve provides).
+    """
 
     schema: int
     platform: str
@@ -114,6 +118,7 @@ class Index:
     contested: dict[str, list[str]]
     winners: dict[str, list[str]]
     host_libraries: dict[str, dict[str, Any]]
+    groups: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.number = {name: position for position, name in enumerate(self.names)}

@@ -67,7 +67,7 @@ class _Layer:
 
     def build(self) -> None:
         step(f"layer: {len(self.dists)} distributions, PyInstaller {self.version}, {interpreter.platform_name()}")
-        universe = distributions.universe(self.dists)
+        universe = distributions.universe(self.site, self.dists)
         library_modules = interpreter.library_modules(self.library)
         modules, fresh = self._compile(universe, library_modules)
         step(f"{len(modules)} modules compiled and scanned ({fresh} distributions anew, the rest from the cache)")
@@ -213,6 +213,7 @@ class _Layer:
         step(f"{sum(node.length > 0 for node in result)} compiled modules written")
         self._module_files(graph, nodes, number, result)
         self._base_library(base, nodes, modules)
+        groups = self._groups(nodes)
         self._data_files(number)
         modes = dict(graph._module_collection_mode)
         self._sources_as_files(modes, names, nodes, result)
@@ -251,6 +252,7 @@ class _Layer:
                     name: [os.path.relpath(path, self.site).replace(os.sep, "/")] for name, path in winners.items()
                 },
                 host_libraries=host,
+                groups=groups,
             ),
             self.request.output,
         )
@@ -380,18 +382,28 @@ class _Layer:
         return ".dist-info" in folder and base not in distributions.METADATA_FILES
 
     def _data_files(self, number: Mapping[str, int]) -> None:
-        """Data files of all distributions, each with its nearest package, and their metadata."""
+        """Data files and native libraries of all distributions, each with its nearest package, and their metadata."""
         for owner, distribution in enumerate(self.dists):
-            for path in distributions.data_files(distribution):
+            natives_of = distributions.native_files(self.site, distribution)
+            for path in (*distributions.data_files(distribution), *natives_of):
                 package = os.path.dirname(path).replace("/", ".")
                 while package and package not in number:
                     package = package.rpartition(".")[0]
                 if package:
-                    dest = self._add(path, os.path.join(self.site, path), "data", number[package])
+                    kind = "binary" if self._is_binary(os.path.join(self.site, path)) else "data"
+                    dest = self._add(path, os.path.join(self.site, path), kind, number[package])
                     self.files[dest].owner = owner
+                    if self.files[dest].module < 0:
+                        self.files[dest].module = number[package]
             for path in distribution.metadata_files:
                 dest = self._add(path, os.path.join(self.site, path), "data")
                 self.files[dest].owner = owner
+
+    @staticmethod
+    def _is_binary(path: str) -> bool:
+        from PyInstaller.depend.bindepend import classify_binary_vs_data
+
+        return bool(classify_binary_vs_data(path) == "BINARY")
 
     def _sources_as_files(
         self, modes: Mapping[str, str], names: list[str], nodes: Mapping[str, Any], result: list[index.Node]
@@ -557,6 +569,18 @@ class _Layer:
             )
             for number, item in enumerate(self.dists)
         ]
+
+    def _groups(self, nodes: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Modules that ask for entry points, and the groups of the resolve's distributions that they name."""
+        known = {group for item in self.dists for group in item.entry_points}
+        found = {}
+        for name, node in nodes.items():
+            module = node.code
+            if isinstance(module, compiled.Module):
+                named = sorted(known & set(module.scan.groups))
+                if named:
+                    found[name] = named
+        return found
 
     def _missing(self, graph: Any, nodes: Mapping[str, Any]) -> dict[str, list[list[str]]]:
         """Absent modules and who imports them, how (the syntax tree is asked only here, for those few sources)."""

@@ -105,7 +105,10 @@ def _run():
         original = importlib.import_module
 
         def import_module(name, package=None):
-            importer = frame(1).f_globals.get("__name__")
+            asking = frame(1)
+            while asking is not None and asking.f_globals.get("__name__", "").startswith("importlib"):
+                asking = asking.f_back
+            importer = asking.f_globals.get("__name__") if asking is not None else None
             target = name
             if name.startswith(".") and package:
                 level = len(name) - len(name.lstrip("."))
@@ -153,6 +156,8 @@ def _run():
         else:
             out.write(repr(("ok", name, getattr(modules.get(name), "__file__", None) or "")) + "\n")
     state["now"] = ""
+    for request in sorted(requests):
+        out.write(repr(("request",) + request) + "\n")
     for module, names in job["attributes"]:
         loaded = modules.get(module)
         for name in names:
@@ -174,8 +179,6 @@ def _run():
             there = False
         if not there:
             out.write(repr(("resource", package, path)) + "\n")
-    for request in sorted(requests):
-        out.write(repr(("request",) + request) + "\n")
     out.write(repr(("end",)) + "\n")
     out.flush()
     os._exit(0)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
-VERSION = 6
+VERSION = 8
 """Part of the cache key: raise it whenever a result changes."""
 
 
@@ -39,13 +39,15 @@ class Scan(NamedTuple):
 
     ``attributes`` are the global names that it binds; ``dynamic`` are modules named by literals that only execution
     imports (``import_module("a.b")``, an import inside a string that is executed); ``iterated`` are packages whose
-    ``__path__`` is handed to ``pkgutil.iter_modules`` or ``walk_packages``, hence all of whose submodules may be imported.
+    ``__path__`` is handed to ``pkgutil.iter_modules`` or ``walk_packages``, hence all of whose submodules may be imported;
+    ``groups`` are string constants that may name a group of entry points, in a module that asks for entry points.
     """
 
     imports: tuple[Import, ...]
     attributes: frozenset[str]
     dynamic: tuple[str, ...] = ()
     iterated: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Flags(NamedTuple):
@@ -249,10 +251,23 @@ def _with_literals(result: Scan, code: CodeType, source: bytes) -> Scan:
         dynamic = _literal_imports(tree)
         iterated = _iterated_packages(tree) if iterates else ()
         result = result._replace(dynamic=dynamic, iterated=iterated)
+    if b"entry_points" in source or b"iter_entry_points" in source or b"stevedore" in source:
+        result = result._replace(groups=tuple(sorted(set(_group_constants(code)))))
     if b"exec" in source and _EXECUTED.search(source):
         executed = tuple(_string_imports(code))
         result = result._replace(dynamic=tuple(dict.fromkeys(result.dynamic + executed)))
     return result
+
+
+_GROUP = re.compile(r"[A-Za-z_][\w.-]*[._-][\w.-]*$|[a-z][a-z0-9_]{3,}$")
+
+
+def _group_constants(code: CodeType) -> Iterator[str]:
+    for part in code_objects(code):
+        for constant in part.co_consts:
+            for text in constant if isinstance(constant, tuple) else (constant,):
+                if isinstance(text, str) and len(text) < 80 and _GROUP.match(text):
+                    yield text
 
 
 def _literal_imports(tree: ast.Module) -> tuple[str, ...]:

@@ -79,6 +79,15 @@ def plugin_modules(entry_points: Mapping[str, Mapping[str, str]]) -> list[str]:
     return found
 
 
+def plugins_of_group(index: Index, group: str) -> list[tuple[int, list[str]]]:
+    """Distributions that provide entry points of ``group``, and the modules of those."""
+    found = []
+    for position, dist in enumerate(index.dists):
+        if group in dist.entry_points:
+            found.append((position, plugin_modules({group: dist.entry_points[group]})))
+    return found
+
+
 def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -> Selection:
     """The closure of ``wanted``.
 
@@ -136,6 +145,11 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
                 add(edge, position)
             for name in dynamic.get(names[position], ()):
                 add_name(name, position)
+            for group in index.groups.get(names[position], ()):
+                for provider, modules in plugins_of_group(index, group):
+                    dists.add(provider)
+                    for name in modules:
+                        add_name(name, position)
             for hook in index.rthooks.get(names[position], ()):
                 if hook not in rthooks:
                     rthooks[hook] = None
@@ -147,7 +161,9 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
                 add_name(name)
     selected = {names[position] for position in reasons}
     for dest, item in index.files.items():
-        if item.kind == "data" and item.module >= 0 and item.owner in dists:
+        if item.kind in ("data", "binary") and item.module >= 0 and item.owner in dists:
+            if item.kind == "binary" and nodes[item.module].kind == "extension":
+                continue  # the module's own file
             whole = index.dists[item.owner].key in wanted.collect
             if item.module in reasons or (whole and not is_out(names[item.module])):
                 files.add(dest)

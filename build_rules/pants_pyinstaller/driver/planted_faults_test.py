@@ -1,0 +1,86 @@
+"""Each known way in which a frozen program breaks: plain PyInstaller ships it, this build gets it right or stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.driver.conftest import Freezer, PlainPyInstaller, start
+
+RIGHT = {
+    "hidden_import": ("import dynamic_host\nprint(dynamic_host.backend.VALUE)\n", "backend"),
+    "metadata": ("import needs_metadata\nprint(needs_metadata.__version__)\n", "1.0"),
+    "data_file": ("import needs_data\nprint(needs_data.TEXT)\n", "forty-two"),
+    "shadowed_distribution": ("from shared_name import Segment\nprint(Segment.__name__)\n", "Segment"),
+    "plugin": ("import plugin_host\nprint(plugin_host.load())\n", "['one']"),
+    "native_library": ("import needs_native\nprint(needs_native.load() is not None)\n", "True"),
+}
+SHIPPED_WRONG = {
+    "hidden_import": "No module named 'dynamic_backend'",
+    "metadata": "PackageNotFoundError",
+    "data_file": "FileNotFoundError",
+    "shadowed_distribution": "cannot import name 'Segment'",
+    "native_library": "libplanted.so",
+}
+
+
+@pytest.mark.parametrize("fault", sorted(RIGHT))
+def test_build_gets_it_right(freezer: Freezer, fault: str) -> None:
+    body, expected = RIGHT[fault]
+    source = "def main():\n" + "".join(f"    {line}\n" for line in body.splitlines())
+    request = freezer.app(f"right_{fault}", {f"{fault}/__init__.py": "", f"{fault}/cli.py": source}, f"{fault}.cli:main")
+    done = start(freezer.freeze(request))
+    assert (done.returncode, done.stdout.strip()) == (0, expected), done.stderr
+
+
+def test_plain_pyinstaller_ships_every_fault(plain: PlainPyInstaller) -> None:
+    script = "import sys\nexec(sys.argv[1])\n" + "".join(
+        f"def {fault}():\n" + "".join(f"    {line}\n" for line in body.splitlines()) for fault, (body, _) in RIGHT.items()
+    )
+    script = script.replace("exec(sys.argv[1])\n", "") + "import needs_source_user\n" * 0 + "globals()[sys.argv[1]]()\n"
+    executable = plain.freeze("faulty", script + "\nif 0:\n    import needs_source, needs_header\n")
+    for fault, said in SHIPPED_WRONG.items():
+        done = start(executable, fault)
+        assert done.returncode != 0, f"plain PyInstaller got {fault} right: the comparison is out of date"
+        assert said in done.stderr, (fault, done.stderr)
+    lacking = start(executable, "plugin")
+    assert (lacking.returncode, lacking.stdout.strip()) == (0, "[]")
+
+
+def test_import_that_needs_sources_stops_the_build(freezer: Freezer) -> None:
+    request = freezer.app("sources", {"srcapp/cli.py": "import needs_source\n\ndef main(): pass\n"}, "srcapp.cli:main")
+    freezer.must(contract.APP, request)
+    done = freezer.run(contract.CHECK, freezer.check(request))
+    assert done.returncode == 1
+    assert "needs_source" in done.stderr
+    assert "unfrozen: imported" in done.stderr
+    assert "could not get source code" in done.stderr
+    assert "module_collection_mode = 'pyz+py'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_file_that_is_left_out_stops_the_build(freezer: Freezer) -> None:
+    request = freezer.app("header", {"hdrapp/cli.py": "import needs_header\n\ndef main(): pass\n"}, "hdrapp.cli:main")
+    freezer.must(contract.APP, request)
+    done = freezer.run(contract.CHECK, freezer.check(request))
+    assert done.returncode == 1
+    assert "FileNotFoundError" in done.stderr and "api.h" in done.stderr
+
+
+def test_accepted_difference_needs_a_reason(freezer: Freezer) -> None:
+    request = freezer.app("accepted", {"accapp/cli.py": "def main():\n    import needs_source\n"}, "accapp.cli:main")
+    freezer.must(contract.APP, request)
+    refused = freezer.run(contract.CHECK, freezer.check(request, {"needs_source": " "}))
+    assert refused.returncode == 1 and "needs a reason" in refused.stderr
+    accepted = {"needs_source": "kernel is never called", "accapp.cli": "see needs_source"}
+    freezer.must(contract.CHECK, freezer.check(request, accepted))
+
+
+def test_first_party_dynamic_import_joins_the_selection(freezer: Freezer) -> None:
+    files = {
+        "dynapp/cli.py": "import importlib\nfound = importlib.import_module('dynamic' + '_backend')\n\n"
+        "def main():\n    print(found.VALUE)\n"
+    }
+    request = freezer.app("joins", files, "dynapp.cli:main")
+    executable = freezer.freeze(request)
+    assert start(executable).stdout.strip() == "backend"
