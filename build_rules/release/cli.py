@@ -17,9 +17,11 @@ from typing import Annotated
 
 import typer
 
+from release import publish, upload
 from release.changelog import changelog
 from release.errors import ReleaseError
 from release.evidence import Metrics, metrics_path, rebuild_path, save
+from release.github import GitHub
 from release.ledger import (
     breaches,
     make_entry,
@@ -32,10 +34,13 @@ from release.ledger import (
 )
 from release.measure import compare_rebuild, make_metrics, measure_start
 from release.notes import release_notes
-from release.plan import archive_base, archive_platform, make_plan
+from release.plan import archive_base, archive_platform, asset_names, make_plan
 from release.platforms import Platform
 from release.project import AGENT_RUNNER
+from release.publish import Publication
+from release.storage import Bucket, connect
 from release.verify import ArchiveFacts, Demands, verify
+from release.versions import parse_tag
 
 PROJECT = AGENT_RUNNER
 
@@ -45,6 +50,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From a tag to verified files, a ledger and downloads.",
 )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReleaseError(f"{path} can't be read: {error}") from error
 
 
 @contextmanager
@@ -107,10 +119,15 @@ def _platforms(names: list[str] | None) -> list[Platform]:
 
 
 def _sound_archives(
-    directory: Path, version: str, platforms: Sequence[Platform], evidence: Path | None
+    directory: Path,
+    version: str,
+    platforms: Sequence[Platform],
+    evidence: Path | None,
+    *,
+    rebuilds: bool = False,
 ) -> list[ArchiveFacts]:
     """The facts about archives that have no defect: nothing else is worth reporting on."""
-    report = verify(directory, PROJECT, version, platforms, Demands(evidence))
+    report = verify(directory, PROJECT, version, platforms, Demands(evidence, rebuilds))
     if report.defects:
         raise ReleaseError(
             f"{directory} has {len(report.defects)} defects, the first of them: "
@@ -144,6 +161,10 @@ Platforms = Annotated[
 EvidenceFolder = Annotated[
     Path | None, typer.Option(help="Folder of the evidence, usually dist/evidence.")
 ]
+Rebuilds = Annotated[
+    bool,
+    typer.Option("--rebuilds", help="Demand the verdict of a second build of each archive."),
+]
 Repository = Annotated[
     str, typer.Option(envvar="GITHUB_REPOSITORY", help="OWNER/NAME of the repository on GitHub.")
 ]
@@ -157,10 +178,7 @@ def verify_command(
     version: BuildVersion = None,
     platform: Platforms = None,
     evidence: EvidenceFolder = None,
-    rebuilds: Annotated[
-        bool,
-        typer.Option("--rebuilds", help="Demand the verdict of a second build of each archive."),
-    ] = False,
+    rebuilds: Rebuilds = False,
 ) -> None:
     """Check the files of a release; every defect is listed."""
     with _explained():
@@ -287,6 +305,103 @@ def rebuild(
                 f"{verdict.rebuilt_sha256}"
             )
     print(f"{archive.name} is reproducible; wrote {target}")
+
+
+def _assets(directory: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    return tuple(directory / name for name in names)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+@app.command(name="publish")
+def publish_command(
+    directory: Directory,
+    tag: RequiredTag,
+    repository: Repository,
+    notes: Annotated[Path, typer.Option(help="The release's text, from the command `notes`.")],
+    commit: Annotated[
+        str | None, typer.Option(help="The commit that was built; the tag must stand for it.")
+    ] = None,
+    evidence: EvidenceFolder = None,
+    rebuilds: Rebuilds = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish a release on GitHub, or complete what an interrupted run began."""
+    with _explained():
+        version = parse_tag(tag, PROJECT.tag_prefix)
+        _sound_archives(directory, tag, PROJECT.platforms, evidence, rebuilds=rebuilds)
+        files = _assets(directory, asset_names(PROJECT, tag))
+        title = f"{PROJECT.title} {tag}"
+        publication = Publication(title, version, files, _read_text(notes), commit)
+        github = GitHub(repository)
+        if dry_run:
+            for step in publish.describe(publication, repository):
+                print(f"would {step}")
+            return
+        publish.publish(github, publication, _say)
+
+
+BucketName = Annotated[str, typer.Option(envvar="RELEASE_BUCKET", help="The bucket.")]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(envvar="RELEASE_S3_ENDPOINT", help="URL of an S3 that is not Amazon's, e.g. R2."),
+]
+Region = Annotated[
+    str | None, typer.Option(envvar="RELEASE_S3_REGION", help="The bucket's region; R2: auto.")
+]
+Prefix = Annotated[
+    str, typer.Option(envvar="RELEASE_PREFIX", help="Folder in the bucket above the program's.")
+]
+
+
+def _destination(
+    bucket: str, prefix: str, endpoint: str | None, region: str | None
+) -> upload.Destination:
+    client = connect(endpoint, region)
+    return upload.Destination(Bucket(client, bucket), PROJECT.program, prefix)
+
+
+@app.command(name="upload")
+def upload_command(
+    directory: Directory,
+    tag: RequiredTag,
+    bucket: BucketName,
+    evidence: Annotated[Path, typer.Option(help="Folder of the evidence, which goes with it.")],
+    prefix: Prefix = "",
+    endpoint: Endpoint = None,
+    region: Region = None,
+    commit: Annotated[str | None, typer.Option(help="The commit that was built.")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Upload a version to S3 or R2, or complete what an interrupted run began."""
+    with _explained():
+        version = parse_tag(tag, PROJECT.tag_prefix)
+        _sound_archives(directory, tag, PROJECT.platforms, evidence)
+        files = _assets(directory, asset_names(PROJECT, tag))
+        about = sorted(path for path in evidence.iterdir() if not path.name.startswith("."))
+        destination = _destination(
+            bucket, prefix, endpoint, region or ("auto" if dry_run else None)
+        )
+        if dry_run:
+            for step in upload.describe(destination, PROJECT, version, files, about):
+                print(f"would {step}")
+            return
+        upload.upload(destination, PROJECT, version, files, about, commit, _say)
+
+
+@app.command()
+def rollback(
+    tag: Annotated[str, typer.Argument(help="The version that shall be the latest again.")],
+    bucket: BucketName,
+    prefix: Prefix = "",
+    endpoint: Endpoint = None,
+    region: Region = None,
+) -> None:
+    """Let `latest.json` say an earlier version, once every file of it was read again."""
+    with _explained():
+        upload.rollback(_destination(bucket, prefix, endpoint, region), PROJECT, tag, _say)
 
 
 if __name__ == "__main__":

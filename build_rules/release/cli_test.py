@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from release.cli import app
-from release.fixtures import write_archive
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
+from release.testing.fixtures import write_archive
 
 TAG = "agent-runner-v0.1.0"
 # A platform that this test never runs on, so that no fixture is started.
@@ -97,21 +97,57 @@ def test_notes_of_a_release_with_defects_are_refused(files: tuple[Path, Path]) -
     assert "has 8 defects" in _run(*arguments, code=1)[1]
 
 
-def test_notes_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def whole_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """All five platforms, none of which is started."""
     monkeypatch.setattr("release.verify.host_platform_name", lambda: "none")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    directory, evidence = tmp_path / "whole", tmp_path / "about"
+    directory.mkdir()
+    evidence.mkdir()
     for platform in AGENT_RUNNER.platforms:
-        write_archive(tmp_path, AGENT_RUNNER, TAG, platform)
-    repository = tmp_path.with_name("repository")
+        write_archive(directory, AGENT_RUNNER, TAG, platform, evidence=evidence)
+    return directory, evidence
+
+
+def test_notes_are_written(
+    whole_release: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    repository = tmp_path / "repository"
     repository.mkdir()
     for command in (
         "init",
         "-c user.name=A -c user.email=a@example.org commit --allow-empty -m feat:one",
     ):
         subprocess.run(["git", *command.split()], cwd=repository, check=True, capture_output=True)
-    output = repository / "notes.md"
-    _run("notes", tmp_path, "--tag", TAG, "--repository", "owner/name", "--checkout", repository,
-         "--output", output)  # fmt: skip
-    text = output.read_text()
+    arguments = ["notes", whole_release[0], "--tag", TAG, "--repository", "owner/name"]
+    _run(*arguments, "--checkout", repository, "--output", tmp_path / "notes.md")
+    text = (tmp_path / "notes.md").read_text()
     assert "- One (" in text
     assert text.count(f"| `agent-runner-{TAG}-") == 5
+
+
+def test_dry_runs_need_no_account(
+    whole_release: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GH_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PATH"):
+        monkeypatch.delenv(name, raising=False)
+    directory, evidence = whole_release
+    (tmp_path / "notes.md").write_text("notes")
+    arguments = [directory, "--tag", TAG, "--evidence", evidence, "--dry-run"]
+
+    printed, _ = _run(
+        "publish", *arguments, "--repository", "o/n", "--notes", tmp_path / "notes.md"
+    )
+    assert printed.count("would upload agent-runner-") == 10
+    printed, _ = _run("upload", *arguments, "--bucket", "downloads")
+    assert printed.count(f"would store agent-runner/{TAG}/agent-runner-") == 10
+    assert "would let agent-runner/latest.json say" in printed
+
+    (directory / "extra").touch()
+    _, errors = _run("upload", *arguments, "--bucket", "downloads", code=1)
+    assert "extra: is no file of this release" in errors
+    (directory / "extra").unlink()
+    missing = ("--repository", "o/n", "--notes", tmp_path / "none.md")
+    assert "none.md can't be read" in _run("publish", *arguments, *missing, code=1)[1]
+    assert "'v1'" in _run("rollback", "v1", "--bucket", "b", "--region", "auto", code=1)[1]

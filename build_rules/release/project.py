@@ -52,9 +52,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Project:
-    """A program with releases of its own."""
+    """A program with releases of its own; `title` is its name in prose."""
 
     program: str
+    title: str
     jobs: tuple[Job, ...]
     budgets: Mapping[str, Budget]
     """By the platform's name."""
@@ -90,6 +91,7 @@ _RUNNERS = {
 
 AGENT_RUNNER = Project(
     program="agent-runner",
+    title="Agent-Runner",
     jobs=tuple(Job(platform, *_RUNNERS[platform.name]) for platform in RELEASE_PLATFORMS),
     budgets={
         PLATFORMS["darwin-arm64"].name: Budget(100 * MB),

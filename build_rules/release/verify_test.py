@@ -4,17 +4,18 @@ import gzip
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from release import fixtures, verify
+from release import verify
 from release.errors import ReleaseError
-from release.fixtures import pack, write_archive, write_checksum
 from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Floor, Project
+from release.testing import fixtures
+from release.testing.fixtures import pack, write_archive, write_checksum
 from release.verify import Demands
 
 TAG = "agent-runner-v0.1.0-test"
@@ -221,7 +222,7 @@ def test_one_run_names_every_defect(release: Release) -> None:
 
 def _with_budget(budget: Budget) -> Project:
     budgets = {**AGENT_RUNNER.budgets, "linux-amd64": budget}
-    return Project(AGENT_RUNNER.program, AGENT_RUNNER.jobs, budgets)
+    return replace(AGENT_RUNNER, budgets=budgets)
 
 
 @pytest.mark.parametrize(

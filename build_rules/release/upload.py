@@ -1,0 +1,249 @@
+"""Downloads from a bucket: versions that never change, and one file that says which is the latest.
+
+    PREFIX/PROGRAM/VERSION/FILE           the release's files
+    PREFIX/PROGRAM/VERSION/evidence/FILE  what is known about them
+    PREFIX/PROGRAM/VERSION/manifest.json  all of these with their digests: written last of them
+    PREFIX/PROGRAM/latest.json            the latest final version: written last of all
+
+So whoever finds a manifest finds all that it names, and whoever reads `latest.json` gets a version
+that is complete. A run that was interrupted is completed by the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from release.content_types import content_type
+from release.errors import ReleaseError
+from release.platforms import CHECKSUM_SUFFIX
+from release.project import Project
+from release.storage import IMMUTABLE, SHORT_LIVED, Bucket, StoredObject
+from release.versions import ReleaseVersion, parse_tag
+
+_JSON = "application/json"
+
+Say = Callable[[str], None]
+
+
+class PublishedFile(BaseModel):
+    """A file of a version; `platform` for archives and their checksums alone, `size` in bytes."""
+
+    name: str
+    key: str
+    platform: str | None = None
+    sha256: str
+    size: int
+
+
+class VersionManifest(BaseModel):
+    """`manifest.json`, and with the latest version's content `latest.json`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    program: str
+    version: str
+    prerelease: bool
+    commit: str | None = None
+    files: list[PublishedFile]
+
+    def to_bytes(self) -> bytes:
+        data = self.model_dump(mode="json", by_alias=True)
+        return (json.dumps(data, indent=2, sort_keys=True) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a program's versions lie in a bucket; `prefix` is empty or a folder."""
+
+    bucket: Bucket
+    program: str
+    prefix: str = ""
+
+    @property
+    def root(self) -> str:
+        folder = self.prefix.strip("/")
+        return f"{folder}/{self.program}" if folder else self.program
+
+    @property
+    def latest_key(self) -> str:
+        return f"{self.root}/latest.json"
+
+    def manifest_key(self, version: str) -> str:
+        return f"{self.root}/{version}/manifest.json"
+
+
+@dataclass(frozen=True)
+class _Item:
+    path: Path
+    file: PublishedFile
+
+
+def _parse(content: bytes, where: str) -> VersionManifest:
+    try:
+        return VersionManifest.model_validate_json(content)
+    except ValidationError as error:
+        raise ReleaseError(f"{where} is not what it should be: {error}") from error
+
+
+def _platform_of(project: Project, version: str, name: str) -> str | None:
+    archive = name.removesuffix(CHECKSUM_SUFFIX)
+    for platform in project.platforms:
+        if archive == project.archive(version, platform):
+            return platform.name
+    return None
+
+
+def _items(
+    destination: Destination,
+    project: Project,
+    version: str,
+    files: Sequence[Path],
+    evidence: Sequence[Path],
+) -> list[_Item]:
+    named = [(path, path.name) for path in files]
+    named += [(path, f"evidence/{path.name}") for path in evidence]
+    items = []
+    for path, name in named:
+        content_type(path.name)  # complain before anything is uploaded
+        content = path.read_bytes()
+        items.append(
+            _Item(
+                path,
+                PublishedFile(
+                    name=name,
+                    key=f"{destination.root}/{version}/{name}",
+                    platform=_platform_of(project, version, name),
+                    sha256=hashlib.sha256(content).hexdigest(),
+                    size=len(content),
+                ),
+            )
+        )
+    return items
+
+
+def _check_stored(
+    bucket: Bucket, key: str, stored: StoredObject | None, wanted: StoredObject
+) -> None:
+    if stored is None:
+        raise ReleaseError(f"{key} is not in {bucket.name} although it was written")
+    if stored.sha256 != wanted.sha256:
+        raise ReleaseError(
+            f"{key} in {bucket.name} has other bytes ({stored.sha256}, ours {wanted.sha256}), and "
+            "a version is never overwritten: build a new one"
+        )
+    if (stored.content_type, stored.cache_control) != (wanted.content_type, wanted.cache_control):
+        raise ReleaseError(
+            f"{key} in {bucket.name} is served as {stored.content_type!r} with "
+            f"{stored.cache_control!r}, not as {wanted.content_type!r} with "
+            f"{wanted.cache_control!r}"
+        )
+
+
+def _store(bucket: Bucket, key: str, content: bytes, media_type: str, say: Say) -> None:
+    """Store what never changes, or find that it is there; in both cases read it again."""
+    wanted = StoredObject(media_type, IMMUTABLE, hashlib.sha256(content).hexdigest(), len(content))
+    created = bucket.create(key, content, media_type, IMMUTABLE)
+    _check_stored(bucket, key, bucket.inspect(key), wanted)
+    say(f"{'stored' if created else 'found'} {key}")
+
+
+def _is_newer(new: ReleaseVersion, old: ReleaseVersion) -> bool:
+    return (new.base, new.number) >= (old.base, old.number)
+
+
+def _write_latest(destination: Destination, manifest: VersionManifest, say: Say) -> None:
+    key, content = destination.latest_key, manifest.to_bytes()
+    destination.bucket.replace(key, content, _JSON, SHORT_LIVED)
+    if destination.bucket.read(key) != content:
+        raise ReleaseError(f"{key} in {destination.bucket.name} is not what was written")
+    say(f"{key} says {manifest.version}")
+
+
+def describe(
+    destination: Destination,
+    project: Project,
+    version: ReleaseVersion,
+    files: Sequence[Path],
+    evidence: Sequence[Path],
+) -> list[str]:
+    """The steps of a run that finds nothing there, for a dry run."""
+    items = _items(destination, project, version.tag, files, evidence)
+    steps = [f"store {item.file.key} ({item.file.size:,} bytes)" for item in items]
+    steps.append(f"store {destination.manifest_key(version.tag)}")
+    if version.prerelease:
+        return [*steps, f"leave {destination.latest_key} alone: {version.tag} is a prerelease"]
+    return [*steps, f"let {destination.latest_key} say {version.tag}, unless it says a newer one"]
+
+
+def upload(
+    destination: Destination,
+    project: Project,
+    version: ReleaseVersion,
+    files: Sequence[Path],
+    evidence: Sequence[Path],
+    commit: str | None,
+    say: Say,
+) -> VersionManifest:
+    """Upload a version, or complete what an earlier run began.
+
+    Raises ReleaseError, with `manifest.json` and `latest.json` as they were, when anything differs
+    from what it should be.
+    """
+    bucket = destination.bucket
+    items = _items(destination, project, version.tag, files, evidence)
+    manifest = VersionManifest(
+        program=project.program,
+        version=version.tag,
+        prerelease=version.prerelease,
+        commit=commit,
+        files=[item.file for item in items],
+    )
+    for item in items:
+        media_type = content_type(item.path.name)
+        _store(bucket, item.file.key, item.path.read_bytes(), media_type, say)
+    _store(bucket, destination.manifest_key(version.tag), manifest.to_bytes(), _JSON, say)
+
+    if version.prerelease:
+        say(f"{version.tag} is a prerelease: {destination.latest_key} stays as it is")
+        return manifest
+    content = bucket.read(destination.latest_key)
+    if content is not None:
+        latest = _parse(content, destination.latest_key)
+        if not _is_newer(version, parse_tag(latest.version, project.tag_prefix)):
+            say(f"{destination.latest_key} says {latest.version}, which is newer")
+            return manifest
+    _write_latest(destination, manifest, say)
+    return manifest
+
+
+def rollback(destination: Destination, project: Project, tag: str, say: Say) -> None:
+    """Let `latest.json` say an earlier version, after every file of it was read again.
+
+    Raises ReleaseError, with `latest.json` as it was, when that version isn't complete.
+    """
+    bucket = destination.bucket
+    version = parse_tag(tag, project.tag_prefix)
+    if version.prerelease:
+        raise ReleaseError(f"{tag} is a prerelease, which is never the latest version")
+    key = destination.manifest_key(tag)
+    content = bucket.read(key)
+    if content is None:
+        raise ReleaseError(f"{bucket.name} has no {key}: that version was never uploaded whole")
+    manifest = _parse(content, key)
+    for file in manifest.files:
+        stored = bucket.inspect(file.key)
+        if stored is None or stored.sha256 != file.sha256:
+            raise ReleaseError(
+                f"{file.key} in {bucket.name} is "
+                f"{'missing' if stored is None else 'not what its manifest says'}"
+            )
+        say(f"{file.key} is in order")
+    _write_latest(destination, manifest, say)
