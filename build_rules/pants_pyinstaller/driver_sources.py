@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pants.engine.fs import CreateDigest, Digest, FileContent
-from pants.engine.rules import Get, Rule, collect_rules, rule
+from pants.engine.rules import Get, Rule, _uncacheable_rule, collect_rules
 from pants.engine.unions import UnionRule
 
 DRIVER_PREFIX = "__driver"
@@ -19,9 +19,10 @@ class DriverSources:
     digest: Digest
 
 
-@rule
+# The engine does not watch this package's own files, so each run of Pants reads them again; where
+# they are the same, so is the digest, and nothing that depends on it runs.
+@_uncacheable_rule
 async def read_driver_sources() -> DriverSources:
-    # Read from this package's own files: Pants restarts its daemon when they change.
     files = sorted(
         path
         for path in _DIRECTORY.rglob("*.py")

@@ -203,6 +203,22 @@ async def pack_layer(request: PackedRequest) -> Packed:
 
 
 @dataclass(frozen=True)
+class PackedIfNeeded:
+    """The packed layer for a one-file executable; None for the other mode."""
+
+    packed: Packed | None
+
+
+@rule
+async def pack_if_needed(request: FreezeRequest) -> PackedIfNeeded:
+    field_set = request.field_set
+    if field_set.mode.value != contract.ONE_FILE:
+        return PackedIfNeeded(None)
+    layer = LayerRequest(LayerSpec.of(request), field_set.address)
+    return PackedIfNeeded(await Get(Packed, PackedRequest(layer)))
+
+
+@dataclass(frozen=True)
 class TraceRequest:
     layer: LayerRequest
 
@@ -274,6 +290,23 @@ async def prove_layer(request: LayerProofRequest) -> LayerProof:
         ),
     )
     return LayerProof(output.digest)
+
+
+@dataclass(frozen=True)
+class LayerProofIfNeeded:
+    """The layer's proof where the field `proof` asks for it, else None."""
+
+    proof: LayerProof | None
+
+
+@rule
+async def prove_layer_if_needed(request: FreezeRequest) -> LayerProofIfNeeded:
+    field_set = request.field_set
+    if field_set.proof.value != contract.PROOF_CLOSURE:
+        return LayerProofIfNeeded(None)
+    layer = LayerRequest(LayerSpec.of(request), field_set.address)
+    allow = field_set.proof_allow.value or FrozenDict()
+    return LayerProofIfNeeded(await Get(LayerProof, LayerProofRequest(layer, allow)))
 
 
 @dataclass(frozen=True)
@@ -399,20 +432,17 @@ class Assembled:
 async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assembled:
     freeze = request.freeze
     field_set = freeze.field_set
-    layer_request = LayerRequest(LayerSpec.of(freeze), field_set.address)
-    app, check = await MultiGet(
-        Get(AppLayer, FreezeRequest, freeze), Get(Check, FreezeRequest, freeze)
+    # All at once: packing and the layer's proof need not wait for the application's.
+    app, check, packed, _ = await MultiGet(
+        Get(AppLayer, FreezeRequest, freeze),
+        Get(Check, FreezeRequest, freeze),
+        Get(PackedIfNeeded, FreezeRequest, freeze),
+        Get(LayerProofIfNeeded, FreezeRequest, freeze),
     )
     mode = field_set.mode.value or contract.ONE_FILE
     mounts = {"layer": app.layer.digest, "tool": app.layer.tool}
-    if mode == contract.ONE_FILE:
-        packed = await Get(Packed, PackedRequest(layer_request))
-        mounts["pack"] = packed.digest
-    if field_set.proof.value == contract.PROOF_CLOSURE:
-        await Get(
-            LayerProof,
-            LayerProofRequest(layer_request, field_set.proof_allow.value or FrozenDict()),
-        )
+    if packed.packed is not None:
+        mounts["pack"] = packed.packed.digest
     parts = [
         await Get(Digest, AddPrefix(app.digest, "app")),
         freeze.application.digest,
@@ -431,7 +461,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 tool="tool",
                 output=_OUTPUT,
                 name=request.name,
-                pack="pack" if mode == contract.ONE_FILE else None,
+                pack="pack" if packed.packed is not None else None,
                 check="check" if check.digest is not None else None,
                 mode=mode,
                 console=field_set.console.value,
