@@ -108,13 +108,14 @@ class Workflow:
 
     def failure(self, timeout_s: float = TIMEOUT_S) -> ApplicationError:
         """The application error that the workflow failed with."""
-        cause: BaseException | None = self.ending(timeout_s)
+        ending = self.ending(timeout_s)
+        cause: BaseException | None = ending
         found: ApplicationError | None = None
         while cause is not None:
             if isinstance(cause, ApplicationError):
                 found = cause
             cause = cause.__cause__
-        assert found is not None, "the workflow failed without an application error"
+        assert found is not None, f"no application error but {ending!r}; {self._last_events()}"
         return found
 
     def ending(self, timeout_s: float = TIMEOUT_S) -> BaseException:
