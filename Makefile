@@ -27,3 +27,11 @@ format:  ## Rewrite the sources in the house's format.
 .PHONY: clean-binary
 clean-binary:  ## Remove dist; what Pants has cached stays.
 	rm -rf dist
+
+RUNS ?= 3
+ONLY ?= clean,nothing,line,bump,version,start,onedir,ten
+PYTHON ?= python3
+
+.PHONY: bench
+bench:  ## Compare with PyInstaller by hand: RUNS=3 ONLY=clean,line PYTHON=python3 (3.11 or newer).
+	PYTHONPATH=bench:tests $(PYTHON) bench/compare.py --runs $(RUNS) --only $(ONLY) $(BENCH_OPTIONS)

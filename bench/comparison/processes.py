@@ -1,0 +1,178 @@
+"""What a command costs: wall time, CPU time and memory of all the processes that work for it.
+
+CPU time is exact, not sampled: the kernel's accounts of the command and of every child that it
+waited for (`wait4`), plus, for a daemon that works for the command, the difference of the accounts
+of the daemon and of its descendants in /proc, which include the children that have ended. Peak
+memory is sampled: the largest sum of the resident sets of all these processes, so pages that they
+share count more than once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc")
+_SAMPLE_S: Final = 0.1
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_TAIL_LINES: Final = 25
+
+
+class CommandFailed(Exception):
+    """A measured command that failed; the text holds the end of what it printed."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU and wall time in seconds, peak memory in bytes."""
+
+    cpu_s: float
+    wall_s: float
+    peak_bytes: int
+
+    def then(self, other: Usage) -> Usage:
+        """The cost of this command followed by the other."""
+        return Usage(
+            self.cpu_s + other.cpu_s,
+            self.wall_s + other.wall_s,
+            max(self.peak_bytes, other.peak_bytes),
+        )
+
+
+@dataclass(frozen=True)
+class Stat:
+    """One process in /proc: `ticks` of itself and of the children that it has waited for."""
+
+    pid: int
+    parent: int
+    ticks: int
+    resident_pages: int
+
+
+def parse_stat(text: str) -> Stat:
+    """The content of /proc/PID/stat (proc_pid_stat(5)); a name may hold spaces and parentheses."""
+    head, _, tail = text.rpartition(")")
+    fields = tail.split()  # fields[0] is the third field, the state
+    return Stat(
+        pid=int(head.split(" ", 1)[0]),
+        parent=int(fields[1]),
+        ticks=sum(int(field) for field in fields[11:15]),  # utime, stime, cutime, cstime
+        resident_pages=int(fields[21]),
+    )
+
+
+def tree(processes: Iterable[Stat], roots: Iterable[int]) -> list[Stat]:
+    """The processes `roots` that exist, and all their descendants."""
+    by_pid = {process.pid: process for process in processes}
+    children: dict[int, list[int]] = {}
+    for process in by_pid.values():
+        children.setdefault(process.parent, []).append(process.pid)
+    found: dict[int, Stat] = {}
+    waiting = [pid for pid in roots if pid in by_pid]
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found[pid] = by_pid[pid]
+            waiting += children.get(pid, [])
+    return list(found.values())
+
+
+def all_processes() -> list[Stat]:
+    found = []
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal():
+            try:
+                found.append(parse_stat((entry / "stat").read_text(errors="replace")))
+            except OSError:  # has ended in between
+                continue
+    return found
+
+
+def cpu_seconds(roots: Iterable[int]) -> float:
+    """CPU time so far of these processes, their descendants and the ended children of all these."""
+    return sum(process.ticks for process in tree(all_processes(), roots)) / _TICKS_PER_S
+
+
+def resident_bytes(roots: Iterable[int]) -> int:
+    return sum(process.resident_pages for process in tree(all_processes(), roots)) * _PAGE_BYTES
+
+
+class PeakMemory:
+    """Samples the memory of process trees, from entering the context to leaving it."""
+
+    def __init__(self, *roots: int) -> None:
+        self.peak_bytes = 0
+        self._roots = roots
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def _sample(self) -> None:
+        while True:
+            self.peak_bytes = max(self.peak_bytes, resident_bytes(self._roots))
+            if self._done.wait(_SAMPLE_S):
+                return
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def measure(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    daemon: int | None = None,
+    exit_code: int = 0,
+    umask: int = 0o022,
+) -> Usage:
+    """Run `command`, append what it prints to `log`, and say what it cost.
+
+    daemon: pid of a process that works for the command without being its child.
+
+    Raises CommandFailed if it ends with another exit code, or the daemon is gone afterwards.
+    """
+    daemons = [] if daemon is None else [daemon]
+    before = cpu_seconds(daemons)
+    with log.open("ab") as output:
+        output.write(f"\n$ {' '.join(map(str, command))}\n".encode())
+        output.flush()
+        started = time.monotonic()
+        process = subprocess.Popen(
+            list(map(str, command)),
+            env=dict(environment),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            umask=umask,
+        )
+        try:
+            with PeakMemory(process.pid, *daemons) as memory:
+                _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.send_signal(signal.SIGTERM)
+            raise
+        wall_s = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != exit_code:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        raise CommandFailed(f"exit code {process.returncode} (log: {log}):\n{tail}")
+    if daemon is not None and not (_PROC / str(daemon)).exists():
+        raise CommandFailed(f"the daemon {daemon} did not survive the command (log: {log})")
+    return Usage(
+        usage.ru_utime + usage.ru_stime + cpu_seconds(daemons) - before, wall_s, memory.peak_bytes
+    )

@@ -1,0 +1,120 @@
+"""What both sides have in common: a clone of the repository, an environment, changes to measure."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from comparison.processes import Usage, measure
+
+LOCK: Final = Path("3rdparty/python/agent-runner.lock")
+PYINSTALLER_LOCK: Final = Path("3rdparty/python/pyinstaller.lock")
+BUMPED: Final = Path("bench/bumped.lock")
+CHANGED_MODULE: Final = Path("backend/services/agent-runner/agent_runner/settings.py")
+
+# What the caller's shell says about builds must not reach them.
+_DROPPED: Final = re.compile(r"PANTS_|PYTHON|VIRTUAL_ENV|XDG_|PYINSTALLER_|SOURCE_DATE_EPOCH")
+
+
+class BenchError(Exception):
+    """Something that a person can mend; the text says what and how."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a clone's builds see of the machine. Clean builds differ in it from run to run."""
+
+    umask: int
+    time_zone: str
+
+
+SURROUNDINGS: Final = (
+    Surroundings(0o022, "UTC"),
+    Surroundings(0o077, "Asia/Kathmandu"),
+    Surroundings(0o002, "America/St_Johns"),
+)
+
+
+def builder_environment(
+    caller: Mapping[str, str], home: Path, surroundings: Surroundings
+) -> dict[str, str]:
+    """The caller's environment with a home directory of its own, without settings of builds."""
+    kept = {name: value for name, value in caller.items() if not _DROPPED.match(name)}
+    if "PIP_CONFIG_FILE" not in kept:
+        # The user's index stays known although HOME is another one.
+        for candidate in (".config/pip/pip.conf", ".pip/pip.conf"):
+            if (path := Path(caller["HOME"], candidate)).is_file():
+                kept["PIP_CONFIG_FILE"] = str(path)
+    return {**kept, "HOME": str(home), "TZ": surroundings.time_zone}
+
+
+def replace_pin(lock: str, pin: str) -> str:
+    """The text of a lock with one distribution's entry replaced by `pin`, an entry of a lock.
+
+    Raises ValueError if the lock has no such distribution, or has this version already.
+    """
+    name, _, version = pin.split(maxsplit=1)[0].partition("==")
+    block = re.compile(rf"^{re.escape(name)}==(\S+)[^\n]*\n(?:[ \t]+--hash=[^\n]*\n)+", re.M)
+    match = block.search(lock)
+    if match is None:
+        raise ValueError(f"{LOCK} pins no {name}")
+    if match[1] == version:
+        raise ValueError(f"{LOCK} pins {name} {version} already")
+    return lock[: match.start()] + pin.rstrip("\n") + "\n" + lock[match.end() :]
+
+
+class Clone:
+    """A clone of the repository's HEAD with its own home directory, and a log of what ran in it."""
+
+    def __init__(self, repository: Path, folder: Path, surroundings: Surroundings) -> None:
+        self.root = folder / "clone"
+        self.log = folder / "log"
+        self.surroundings = surroundings
+        home = folder / "home"
+        home.mkdir(parents=True)
+        self.environment = builder_environment(os.environ, home, surroundings)
+        # Not `measure`: it costs the same on both sides and is no part of a build.
+        subprocess.run(
+            ["git", "clone", "--quiet", str(repository), str(self.root)],
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def run(
+        self,
+        *command: str | Path,
+        daemon: int | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> Usage:
+        """Raises CommandFailed."""
+        return measure(
+            command,
+            environment={**self.environment, **(extra or {})},
+            cwd=self.root,
+            log=self.log,
+            daemon=daemon,
+            umask=self.surroundings.umask,
+        )
+
+    def change_line(self, number: int) -> None:
+        """Append one line of code to a module of the program, another one for each number."""
+        with (self.root / CHANGED_MODULE).open("a") as module:
+            module.write(f"CHANGED_BY_BENCHMARK = {number}\n")
+
+    def bump(self, pin: str) -> None:
+        """Replace one distribution's version in the lock.
+
+        Raises BenchError if that is no change.
+        """
+        lock = self.root / LOCK
+        try:
+            lock.write_text(replace_pin(lock.read_text(), pin))
+        except ValueError as error:
+            raise BenchError(
+                f"{error}: write another distribution or version, with its hashes, into {BUMPED}"
+            ) from None
