@@ -23,14 +23,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from support.temporal_server import TemporalServer
-
 from comparison import ours, starts
 from comparison.ours import Ours
 from comparison.plain import Plain
 from comparison.processes import CommandFailed, Usage
 from comparison.report import OURS, PLAIN, SCENARIOS, Measurements, Verdict, document, rows, table
 from comparison.workspaces import BUMPED, SURROUNDINGS, BenchError, Clone, Surroundings
+from support.temporal_server import TemporalServer
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = Path("dist/bench/compare.json")
@@ -60,6 +59,7 @@ class Bench:
         self._launcher_cache = Path(
             os.environ.get("PANTS_SETUP_CACHE") or Path(cache_home, "pants/setup")
         )
+        self._commit = head_commit()
         self._bumped = (REPOSITORY / BUMPED).read_text()
 
     @property
@@ -96,7 +96,7 @@ class Bench:
         return ours.interpreter(self._launcher_cache)
 
     def _clone(self, name: str, surroundings: Surroundings) -> Clone:
-        return Clone(REPOSITORY, self._folder / name, surroundings)
+        return Clone(REPOSITORY, self._commit, self._folder / name, surroundings)
 
     @contextmanager
     def _ours(self, name: str, surroundings: Surroundings) -> Iterator[tuple[Ours, Clone]]:
@@ -168,8 +168,8 @@ class Bench:
         programs = [
             (side, path / "agent-runner" if path.is_dir() else path) for side, path in sides
         ]
-        for program in programs:  # the first start reads the file from the disk
-            starts.to_error(program[1], log)
+        for _, program in programs:  # the first start reads the file from the disk
+            starts.to_error(program, log)
         with TemporalServer() as temporal:
             for _ in range(_STARTS_PER_RUN):
                 for side, program in programs:
@@ -184,15 +184,8 @@ class Bench:
 
     def about(self) -> dict[str, object]:
         """What a reader needs to repeat the measurement."""
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout.strip()
         return {
-            "commit": commit,
+            "commit": self._commit,
             "machine": {
                 "platform": platform.platform(),
                 "processors": os.cpu_count(),
@@ -203,6 +196,14 @@ class Bench:
                 round(phases["build"].cpu_s, 3) for phases in self.phases
             ],
         }
+
+
+def head_commit() -> str:
+    """Later commits must not reach the clones of this invocation."""
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 def say(text: str) -> None:

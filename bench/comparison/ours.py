@@ -54,9 +54,7 @@ def ten_files() -> dict[str, str]:
         lines = [f"import {module}" for module in modules]
         lines += ["", "", "def main() -> None:", f'    print("{name}")', ""]
         files[f"{name}_program.py"] = "\n".join(lines)
-        build.append(
-            f'pyinstaller_binary(name="{name}", entry_point="ten.{name}_program:main")\n'
-        )
+        build.append(f'pyinstaller_binary(name="{name}", entry_point="ten.{name}_program:main")\n')
     return {**files, "__init__.py": "", "BUILD": "\n".join(build)}
 
 

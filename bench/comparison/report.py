@@ -48,9 +48,7 @@ SCENARIOS: Final = (
     Scenario("ten", "ten binaries over one resolve, clean", Quantity.CPU_OF_CLEAN, 2.0, 1.4),
     Scenario("size", "one-file size", Quantity.SIZE_RATIO, 0.80, 0.65),
     Scenario("size-onedir", "one-dir size", Quantity.SIZE_RATIO),
-    Scenario(
-        "error", "one-file start to the configuration error", Quantity.WALL_RATIO, 0.6, 0.4
-    ),
+    Scenario("error", "one-file start to the configuration error", Quantity.WALL_RATIO, 0.6, 0.4),
     Scenario("polling", "one-file start to polling", Quantity.WALL_RATIO, 0.7, 0.4),
     Scenario("error-onedir", "one-dir start to the configuration error", Quantity.WALL_RATIO),
     Scenario("polling-onedir", "one-dir start to polling", Quantity.WALL_RATIO),
@@ -238,4 +236,3 @@ def document(measured: Measurements, about: Mapping[str, object]) -> dict[str, o
             for row in rows(measured)
         ],
     }
-

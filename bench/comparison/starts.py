@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from support.process import RunningProcess
-
 from comparison.processes import CommandFailed, PeakMemory, Usage, cpu_seconds, measure
+from support.process import RunningProcess
 
 CONFIGURATION_ERROR: Final = 2
 """The exit code for missing configuration."""

@@ -69,21 +69,23 @@ def replace_pin(lock: str, pin: str) -> str:
 
 
 class Clone:
-    """A clone of the repository's HEAD with its own home directory, and a log of what ran in it."""
+    """A clone of the repository with a home directory of its own, and a log of what ran in it."""
 
-    def __init__(self, repository: Path, folder: Path, surroundings: Surroundings) -> None:
+    def __init__(
+        self, repository: Path, commit: str, folder: Path, surroundings: Surroundings
+    ) -> None:
         self.root = folder / "clone"
         self.log = folder / "log"
         self.surroundings = surroundings
         home = folder / "home"
         home.mkdir(parents=True)
         self.environment = builder_environment(os.environ, home, surroundings)
-        # Not `measure`: it costs the same on both sides and is no part of a build.
-        subprocess.run(
-            ["git", "clone", "--quiet", str(repository), str(self.root)],
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+        # Not measured: both sides need it, and it is no part of a build.
+        for command in (
+            ["git", "clone", "--quiet", "--no-checkout", str(repository), str(self.root)],
+            ["git", "-C", str(self.root), "checkout", "--quiet", "--detach", commit],
+        ):
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def run(
         self,

@@ -19,14 +19,6 @@ START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 10.0
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago (another process may still take it)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def closed_port() -> Iterator[int]:
     """A port that refuses connections while the context is open: bound, but never listening."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from support.executables import ServerProgram
-from support.loopback import free_port
+from support.ports import free_port
 from support.process import RunningProcess, wait_until_listening
 
 START_TIMEOUT_S: Final = 15.0

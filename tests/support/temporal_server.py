@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from support.executables import ServerProgram
-from support.loopback import free_port
+from support.ports import free_port
 from support.process import RunningProcess, wait_until_listening
 
 START_TIMEOUT_S: Final = 30.0
