@@ -9,7 +9,9 @@ import sys
 def _start() -> int:
     here = os.path.dirname(os.path.abspath(__file__))
     # The directory itself is no place to import from: its module names are ordinary words (select, index, trace).
-    sys.path[:] = [os.path.dirname(here)] + [path for path in sys.path if os.path.abspath(path) != here]
+    sys.path[:] = [os.path.dirname(here)] + [
+        path for path in sys.path if os.path.abspath(path) != here
+    ]
     package = os.path.basename(here)
     command = __import__(f"{package}.command", fromlist=["main"])
     sys.path.pop(0)

@@ -17,11 +17,11 @@ from .progress import step
 
 _NAME = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
 
-_SPAWNED = '''import sys
+_SPAWNED = """import sys
 if len(sys.argv) > 1 and ("--multiprocessing-fork" in sys.argv or "-c" in sys.argv):
     import multiprocessing
     multiprocessing.freeze_support()
-'''
+"""
 
 
 @dataclass
@@ -84,7 +84,9 @@ def read_dynamic(trace: str | None) -> dict[str, list[str]]:
     return found
 
 
-def entry_source(entry_point: str, sources: Mapping[str, firstparty.Source], roots: tuple[str, ...]) -> tuple[str, str]:
+def entry_source(
+    entry_point: str, sources: Mapping[str, firstparty.Source], roots: tuple[str, ...]
+) -> tuple[str, str]:
     """Name and source text of the script that starts the program.
 
     A module is run by ``runpy`` under its own name, so that relative imports, ``__package__`` and the children of
@@ -94,7 +96,11 @@ def entry_source(entry_point: str, sources: Mapping[str, firstparty.Source], roo
     """
     if entry_point.endswith(".py"):
         for root in roots:
-            path = os.path.join(root, entry_point) if not entry_point.startswith(root + "/") else entry_point
+            path = (
+                os.path.join(root, entry_point)
+                if not entry_point.startswith(root + "/")
+                else entry_point
+            )
             if os.path.isfile(path):
                 with open(path, encoding="utf-8") as file:
                     text = file.read()
@@ -113,7 +119,9 @@ def entry_source(entry_point: str, sources: Mapping[str, firstparty.Source], roo
         )
     if target.kind == "package" and not colon:
         if f"{module}.__main__" not in sources:
-            raise DriverError(f"entry_point: {module} is a package without __main__.py: name one of its modules")
+            raise DriverError(
+                f"entry_point: {module} is a package without __main__.py: name one of its modules"
+            )
         module = f"{module}.__main__"
     name = module.rpartition(".")[2] if not module.endswith("__main__") else module.split(".")[-2]
     if colon:
@@ -137,7 +145,9 @@ def run(request: contract.AppRequest) -> None:
     layer = index.read(request.layer)
     sources, data = firstparty.read_sources(request.source_roots, request.optimize)
     excludes = request.excludes
-    sources = {name: item for name, item in sources.items() if not selection.is_under(name, excludes)}
+    sources = {
+        name: item for name, item in sources.items() if not selection.is_under(name, excludes)
+    }
     shadowed = _shadowed(sources, layer)
     name, text = entry_source(request.entry_point, sources, request.source_roots)
     wanted, missing = firstparty.resolve_imports(sources, layer, shadowed)
@@ -166,7 +176,9 @@ def run(request: contract.AppRequest) -> None:
         scripts["entry"] = _write_script(blob, text, request.entry_point, name)
     data.update(request.data or {})
     for dest, path in data.items():
-        files[dest] = _copy(path, os.path.join(request.output, contract.APP_FILES, *dest.split("/")))
+        files[dest] = _copy(
+            path, os.path.join(request.output, contract.APP_FILES, *dest.split("/"))
+        )
     own_hooks = _own_hooks(request.hooks, sources)
     hidden |= own_hooks.hidden & set(layer.names)
     asked = selection.Wanted(
@@ -193,7 +205,9 @@ def run(request: contract.AppRequest) -> None:
         files=dict(sorted(files.items())),
         missing=sorted([item.name, item.importer, item.how] for item in missing),
     )
-    with open(os.path.join(request.output, contract.APP_SELECTION), "w", encoding="utf-8", newline="\n") as out:
+    with open(
+        os.path.join(request.output, contract.APP_SELECTION), "w", encoding="utf-8", newline="\n"
+    ) as out:
         json.dump(asdict(app), out, sort_keys=True, indent=1)
     _write_warnings(request, layer, chosen, app)
     size = sum(layer.files[dest].size for dest in chosen.files)
@@ -203,7 +217,9 @@ def run(request: contract.AppRequest) -> None:
     )
     for module, importer, how in app.missing:
         if how == "top-level":
-            step(f"warning: {importer} imports {module}, which neither the resolve nor the sources hold ({how})")
+            step(
+                f"warning: {importer} imports {module}, which neither the resolve nor the sources hold ({how})"
+            )
 
 
 def _shadowed(sources: Mapping[str, firstparty.Source], layer: index.Index) -> set[str]:
@@ -216,21 +232,33 @@ def _shadowed(sources: Mapping[str, firstparty.Source], layer: index.Index) -> s
 
 
 def _script_imports(
-    text: str, sources: Mapping[str, firstparty.Source], layer: index.Index, shadowed: set[str], label: str
+    text: str,
+    sources: Mapping[str, firstparty.Source],
+    layer: index.Index,
+    shadowed: set[str],
+    label: str,
 ) -> tuple[set[str], list[firstparty.Missing]]:
     try:
         code = compile(text, label, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise DriverError(f"{label}:{error.lineno}: {error.msg}") from None
-    script = firstparty.Source("__main__", "module", "", "", b"", firstparty.scan.scan(code, text.encode()))
+    script = firstparty.Source(
+        "__main__", "module", "", "", b"", firstparty.scan.scan(code, text.encode())
+    )
     found, absent = firstparty.imports_of(script, sources, layer, shadowed)
     return found, [firstparty.Missing(name, label, "top-level") for name in sorted(absent)]
 
 
-def _hidden(names: tuple[str, ...], sources: Mapping[str, firstparty.Source], layer: index.Index) -> set[str]:
+def _hidden(
+    names: tuple[str, ...], sources: Mapping[str, firstparty.Source], layer: index.Index
+) -> set[str]:
     for name in names:
         if name not in sources and not layer.is_present(name):
-            known = [item for item, node in zip(layer.names, layer.nodes) if node.kind in index.PRESENT_KINDS]
+            known = [
+                item
+                for item, node in zip(layer.names, layer.nodes)
+                if node.kind in index.PRESENT_KINDS
+            ]
             raise DriverError(
                 f"hidden_imports: nothing provides the module {name!r}{selection.close_matches(name, known)}\n"
                 "It is neither in the sources nor in a distribution of the resolve nor in the standard library."
@@ -275,9 +303,11 @@ def _own_hooks(directories: tuple[str, ...], sources: Mapping[str, firstparty.So
                 namespace: dict[str, Any] = {"__file__": path, "__name__": file[:-3]}
                 try:
                     with open(path, encoding="utf-8") as text:
-                        exec(compile(text.read(), path, "exec"), namespace)  # noqa: S102 - hooks are programs
-                except Exception as error:  # noqa: BLE001
-                    raise DriverError(f"hook {path} failed: {type(error).__name__}: {error}") from None
+                        exec(compile(text.read(), path, "exec"), namespace)
+                except Exception as error:
+                    raise DriverError(
+                        f"hook {path} failed: {type(error).__name__}: {error}"
+                    ) from None
                 found.update(namespace.get("hiddenimports", ()))
     return _OwnHooks(found)
 
@@ -293,9 +323,13 @@ def _refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
         for owner in owners:
             dist = next(dist for dist in layer.dists if dist.name == owner)
             users = sorted(
-                other.name for other in layer.dists if any(_requires(line, dist.key) for line in other.requires)
+                other.name
+                for other in layer.dists
+                if any(_requires(line, dist.key) for line in other.requires)
             )
-            described.append(f"{dist.name} {dist.version} (required by {', '.join(users) or 'the resolve itself'})")
+            described.append(
+                f"{dist.name} {dist.version} (required by {', '.join(users) or 'the resolve itself'})"
+            )
         lines.append(f"{path}: " + " and ".join(described))
     raise DriverError(
         "two distributions of the resolve install different contents under one name, and which one an environment has "
@@ -314,11 +348,18 @@ def _write_warnings(
 ) -> None:
     """Absent modules that the application or a selected module imports: not necessarily needed."""
     selected = set(chosen.modules)
-    lines = [f"missing module named {name} - imported by {importer} ({how})" for name, importer, how in app.missing]
+    lines = [
+        f"missing module named {name} - imported by {importer} ({how})"
+        for name, importer, how in app.missing
+    ]
     for name, importers in sorted(layer.missing.items()):
         shown = [f"{importer} ({how})" for importer, how in importers if importer in selected]
         if shown:
             lines.append(f"missing module named {name} - imported by {', '.join(shown)}")
-    with open(os.path.join(request.output, contract.APP_WARNINGS), "w", encoding="utf-8", newline="\n") as out:
-        out.write("Modules that could not be found. Many are optional imports of libraries, or belong to other platforms.\n\n")
+    with open(
+        os.path.join(request.output, contract.APP_WARNINGS), "w", encoding="utf-8", newline="\n"
+    ) as out:
+        out.write(
+            "Modules that could not be found. Many are optional imports of libraries, or belong to other platforms.\n\n"
+        )
         out.writelines(line + "\n" for line in lines)

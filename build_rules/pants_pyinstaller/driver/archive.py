@@ -78,10 +78,17 @@ def write_carchive(out: BinaryIO, parts: Iterable[Part], python_library: str) ->
         out.write(part.data)
         name = part.name.encode()
         length = len(name) + 1
-        length += -(_ENTRY.size + length) % 16  # entries are aligned, so that C code may read them on any machine
+        length += (
+            -(_ENTRY.size + length) % 16
+        )  # entries are aligned, so that C code may read them on any machine
         toc.append(
             _ENTRY.pack(
-                _ENTRY.size + length, position, len(part.data), part.size, int(part.compressed), part.kind.encode()
+                _ENTRY.size + length,
+                position,
+                len(part.data),
+                part.size,
+                int(part.compressed),
+                part.kind.encode(),
             )
             + name.ljust(length, b"\0")
         )
@@ -90,4 +97,6 @@ def write_carchive(out: BinaryIO, parts: Iterable[Part], python_library: str) ->
     out.write(table)
     version = sys.version_info[0] * 100 + sys.version_info[1]
     total = position + len(table) + _COOKIE.size
-    out.write(_COOKIE.pack(_MAGIC, total, position, len(table), version, python_library.encode("ascii")))
+    out.write(
+        _COOKIE.pack(_MAGIC, total, position, len(table), version, python_library.encode("ascii"))
+    )

@@ -24,16 +24,22 @@ def run(request: contract.AssembleRequest) -> None:
     :raises DriverError: host libraries that the policy forbids, bad options, tools that do not work.
     """
     if request.mode not in (contract.ONE_FILE, contract.ONE_DIR):
-        raise DriverError(f"mode must be {contract.ONE_FILE} or {contract.ONE_DIR}, not {request.mode!r}")
+        raise DriverError(
+            f"mode must be {contract.ONE_FILE} or {contract.ONE_DIR}, not {request.mode!r}"
+        )
     if not _NAME.match(request.name):
-        raise DriverError(f"name: {request.name!r} is no file name (letters, digits, '.', '_', '+', '-')")
+        raise DriverError(
+            f"name: {request.name!r} is no file name (letters, digits, '.', '_', '+', '-')"
+        )
     check = read_check(request.check)
     layers = bundle.load(request.layer, request.app, {}, check["modules"], check["files"])
     forbid_host_libraries(layers, request.host_libraries)
     build_info = _build_info(request.build_info)
     windows = sys.platform == "win32"
     one_dir = request.mode == contract.ONE_DIR
-    path = os.path.join(request.output, contract.executable_path(request.name, request.mode, windows))
+    path = os.path.join(
+        request.output, contract.executable_path(request.name, request.mode, windows)
+    )
     os.makedirs(os.path.dirname(path), exist_ok=True)
     bundle_options = bundle.options(request.python_options, runtime_tmpdir=request.runtime_tmpdir)
     pyz = bundle.pyz(layers)
@@ -45,7 +51,10 @@ def run(request: contract.AssembleRequest) -> None:
         modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
         appendix, places = _appendix(modules, packed, len(pyz))
         parts = bundle.head_parts(
-            layers, bundle_options, pyz + appendix, lazy=hygiene.lazy_source(modules, places) if modules else ""
+            layers,
+            bundle_options,
+            pyz + appendix,
+            lazy=hygiene.lazy_source(modules, places) if modules else "",
         )
         parts += _file_parts(layers, packed, set(places), build_info)
     with tempfile.TemporaryDirectory() as work:
@@ -55,7 +64,9 @@ def run(request: contract.AssembleRequest) -> None:
         pyinstaller.load(request.tool, None, work)
         library = os.path.join(request.layer, contract.LAYER_FILES, layers.layer.python_library)
         executable.write(request, pkg, path, library, one_dir)
-    _write_json(os.path.join(request.output, contract.MANIFEST), manifest(request, layers, path, build_info))
+    _write_json(
+        os.path.join(request.output, contract.MANIFEST), manifest(request, layers, path, build_info)
+    )
     _write_json(os.path.join(request.output, contract.NOTICES), notices(request.layer, layers))
     step(f"assemble: {path}, {os.path.getsize(path) / 1e6:.1f} MB")
 
@@ -114,7 +125,11 @@ def _file_parts(
     parts = []
     for dest in layers.chosen.files:
         item = layers.layer.files[dest]
-        if dest in own or dest in lazy_files or (dest == contract.BUILD_INFO and build_info is not None):
+        if (
+            dest in own
+            or dest in lazy_files
+            or (dest == contract.BUILD_INFO and build_info is not None)
+        ):
             continue
         name = dest.replace("/", os.sep)
         if item.kind == "symlink":
@@ -123,7 +138,9 @@ def _file_parts(
         kind = "b" if item.kind == "binary" or item.executable else "x"
         parts.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
     for dest, executable_bit in layers.app.files.items():
-        with open(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), "rb") as own_file:
+        with open(
+            os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), "rb"
+        ) as own_file:
             data = own_file.read()
         kind = "b" if executable_bit or dest.endswith((".so", ".pyd", ".dll", ".dylib")) else "x"
         parts.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))
@@ -139,7 +156,12 @@ def _write_directory(layers: bundle.Layers, directory: str, build_info: bytes | 
         for dest in layers.chosen.files
         if layers.layer.files[dest].kind != "symlink"
     }
-    places.update({dest: os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")) for dest in layers.app.files})
+    places.update(
+        {
+            dest: os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
+            for dest in layers.app.files
+        }
+    )
     for dest, source in places.items():
         target = os.path.join(directory, *dest.split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -162,12 +184,17 @@ def forbid_host_libraries(layers: bundle.Layers, policy: str) -> None:
 
     :raises DriverError: the policy is "deny" and there are some; or no such policy.
     """
-    known = (contract.HOST_LIBRARIES_ALLOW, contract.HOST_LIBRARIES_LIST, contract.HOST_LIBRARIES_DENY)
+    known = (
+        contract.HOST_LIBRARIES_ALLOW,
+        contract.HOST_LIBRARIES_LIST,
+        contract.HOST_LIBRARIES_DENY,
+    )
     if policy not in known:
         raise DriverError(f"host_libraries must be one of {', '.join(known)}, not {policy!r}")
     found = host_libraries(layers)
     described = [
-        f"{item['name']} from " + (f"{item['package']} {item['version']}" if item["package"] else "no known package")
+        f"{item['name']} from "
+        + (f"{item['package']} {item['version']}" if item["package"] else "no known package")
         for item in found
     ]
     if policy == contract.HOST_LIBRARIES_LIST:
@@ -236,10 +263,20 @@ def notices(layer_path: str, layers: bundle.Layers) -> list[dict[str, Any]]:
             "texts": texts["interpreter"],
         }
     )
-    packages = {item["package"]: item["version"] for item in host_libraries(layers) if item["package"]}
+    packages = {
+        item["package"]: item["version"] for item in host_libraries(layers) if item["package"]
+    }
     for package, version in sorted(packages.items()):
-        found.append({"name": package, "version": version, "texts": texts["packages"].get(package, [])})
-    found.append({"name": "PyInstaller bootloader", "version": layer.pyinstaller, "texts": texts.get("bootloader", [])})
+        found.append(
+            {"name": package, "version": version, "texts": texts["packages"].get(package, [])}
+        )
+    found.append(
+        {
+            "name": "PyInstaller bootloader",
+            "version": layer.pyinstaller,
+            "texts": texts.get("bootloader", []),
+        }
+    )
     return found
 
 

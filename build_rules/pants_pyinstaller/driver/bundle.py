@@ -85,7 +85,11 @@ def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
     base = {layers.layer.names[number] for number in layers.layer.base}
     for name in layers.chosen.modules:
         node = layers.layer.nodes[layers.layer.number[name]]
-        if node.kind in archive.PYZ_KINDS and name not in base and (node.length or node.kind == "namespace"):
+        if (
+            node.kind in archive.PYZ_KINDS
+            and name not in base
+            and (node.length or node.kind == "namespace")
+        ):
             blob = layers.code[node.offset : node.offset + node.length]
             entries[name] = archive.PyzEntry(name, archive.PYZ_KINDS[node.kind], blob)
     for own in layers.app.modules:
@@ -126,11 +130,15 @@ def head_parts(
 
 def hygiene_code(layer: index.Index, lazy: str = "") -> bytes:
     """Marshalled code of the runtime hook that every binary has first."""
-    text = hygiene.source({"ca_file": layer.python.get("ca_file", ""), "ca_path": layer.python.get("ca_path", "")})
-    return marshal.dumps(compile(text + lazy, "pyi_rth_hygiene.py", "exec", dont_inherit=True))
+    text = hygiene.source(
+        {"ca_file": layer.python.get("ca_file", ""), "ca_path": layer.python.get("ca_path", "")}
+    )
+    return marshal.dumps(compile(lazy + text, "pyi_rth_hygiene.py", "exec", dont_inherit=True))
 
 
-def options(python_options: Iterable[str], contents: str = CONTENTS, runtime_tmpdir: str | None = None) -> list[str]:
+def options(
+    python_options: Iterable[str], contents: str = CONTENTS, runtime_tmpdir: str | None = None
+) -> list[str]:
     """OPTION entries: the interpreter's flags and the bootloader's own.
 
     UTF-8 mode is on in every binary unless ``X utf8=0`` says otherwise.
@@ -144,7 +152,11 @@ def options(python_options: Iterable[str], contents: str = CONTENTS, runtime_tmp
     chosen = [option.strip() for option in python_options]
     for option in chosen:
         word, _, value = option.partition(" ")
-        known = option in ("u", "v", "O", "OO") or (word in ("W", "X") and value) or option.startswith("hash_seed=")
+        known = (
+            option in ("u", "v", "O", "OO")
+            or (word in ("W", "X") and value)
+            or option.startswith("hash_seed=")
+        )
         if not known:
             raise DriverError(
                 f"python_options: {option!r} is none of u, v, O, OO, 'W <warning>', 'X <key[=value]>', hash_seed=<number>"

@@ -39,24 +39,39 @@ def run(request: contract.CheckRequest) -> None:
         try:
             for attempt in range(_ROUNDS):
                 command = probing.frozen_command(layers, work)
-                report = probing.run(command, probing.Job(names, attributes, _versions(layers), _resources(layers)), "", work)
+                report = probing.run(
+                    command,
+                    probing.Job(names, attributes, _versions(layers), _resources(layers)),
+                    "",
+                    work,
+                )
                 modules, files = needed(layers, report)
                 if not (modules - extra_modules or files - extra_files):
                     break
                 extra_modules |= modules
                 extra_files |= files
-                step(f"check: {', '.join(sorted(modules | files)[:8])} found missing at run time: added (run {attempt + 2})")
+                step(
+                    f"check: {', '.join(sorted(modules | files)[:8])} found missing at run time: added (run {attempt + 2})"
+                )
                 probing.release(work)
-                layers = bundle.load(request.layer, request.app, known["dynamic"], extra_modules, extra_files)
+                layers = bundle.load(
+                    request.layer, request.app, known["dynamic"], extra_modules, extra_files
+                )
             failed = [name for name in names if report.outcomes[name].error is not None]
-            failed += sorted({fault[1] for fault in report.faults if fault[0] == "attribute"} - set(failed))
+            failed += sorted(
+                {fault[1] for fault in report.faults if fault[0] == "attribute"} - set(failed)
+            )
             differences = _compare(layers, report, names, failed, request, work)
         finally:
             probing.release(work)
     selected = set(layers.chosen.modules)
-    differences += [probing.Difference(**item) for item in known["differences"] if item["module"] in selected]
+    differences += [
+        probing.Difference(**item) for item in known["differences"] if item["module"] in selected
+    ]
     own = {item.name for item in layers.app.modules}
-    differences.sort(key=lambda item: item.module in own)  # the cause before those who only import it
+    differences.sort(
+        key=lambda item: item.module in own
+    )  # the cause before those who only import it
     refuse([item for item in differences if item.module not in allow], report, allow)
     # Dynamic imports that the trace saw are part of the closure: `assemble` has no trace, so they are named here.
     plain = selection.select(layers.layer, layers.app.request, {})
@@ -67,9 +82,13 @@ def run(request: contract.CheckRequest) -> None:
         "accepted": {name: reason for name, reason in sorted(allow.items())},
     }
     os.makedirs(request.output, exist_ok=True)
-    with open(os.path.join(request.output, contract.CHECK_RESULT), "w", encoding="utf-8", newline="\n") as out:
+    with open(
+        os.path.join(request.output, contract.CHECK_RESULT), "w", encoding="utf-8", newline="\n"
+    ) as out:
         json.dump(result, out, sort_keys=True, indent=1)
-    step(f"check: {len(names)} imports proved frozen, {len(result['modules'])} modules joined the selection")
+    step(
+        f"check: {len(names)} imports proved frozen, {len(result['modules'])} modules joined the selection"
+    )
 
 
 def _read_trace(path: str | None) -> dict[str, Any]:
@@ -86,7 +105,11 @@ def targets(
     """What to import: first-party modules and all that they import; and attributes that those imports ask for."""
     own = {item.name for item in layers.app.modules}
     shadowed = set(layers.app.wanted["shadowed"])
-    names = [name for name in sorted(own) if not name.endswith("__main__") and sources[name].kind != "namespace"]
+    names = [
+        name
+        for name in sorted(own)
+        if not name.endswith("__main__") and sources[name].kind != "namespace"
+    ]
     wanted: set[str] = set()
     attributes: dict[str, set[str]] = {}
     for name in sorted(own):
@@ -99,14 +122,23 @@ def targets(
                         attributes.setdefault(base, set()).add(attribute)
     excludes = layers.app.request.excludes
     reached = sorted(
-        name for name in wanted if not selection.is_under(name, (*excludes, *probing.NEVER_IMPORTED)) and name not in own
+        name
+        for name in wanted
+        if not selection.is_under(name, (*excludes, *probing.NEVER_IMPORTED)) and name not in own
     )
-    checked = [(base, tuple(sorted(asked))) for base, asked in sorted(attributes.items()) if base in reached]
+    checked = [
+        (base, tuple(sorted(asked)))
+        for base, asked in sorted(attributes.items())
+        if base in reached
+    ]
     return names + reached, checked
 
 
 def _versions(layers: bundle.Layers) -> list[tuple[str, str]]:
-    if not layers.layer.is_present("importlib.metadata") or "importlib.metadata" not in layers.chosen.modules:
+    if (
+        not layers.layer.is_present("importlib.metadata")
+        or "importlib.metadata" not in layers.chosen.modules
+    ):
         return []
     dists = [layers.layer.dists[number] for number in layers.chosen.dists]
     return [(dist.name, dist.version) for dist in dists if dist.metadata]
@@ -125,17 +157,26 @@ def needed(layers: bundle.Layers, report: probing.Report) -> tuple[set[str], set
     modules = {
         name
         for name in report.missed_modules
-        if name not in selected and layers.layer.is_present(name) and not selection.is_under(name, out)
+        if name not in selected
+        and layers.layer.is_present(name)
+        and not selection.is_under(name, out)
     }
     files = set(layers.chosen.files)
     wanted: set[str] = set()
     for path in report.missed_files:
         if path in layers.layer.files and path not in files:
             wanted.add(path)
-        elif not path.endswith((".py", ".pyc", ".so")) and path.replace("/", ".") not in layers.layer.number:
+        elif (
+            not path.endswith((".py", ".pyc", ".so"))
+            and path.replace("/", ".") not in layers.layer.number
+        ):
             prefix = path.rstrip("/") + "/"
             if "dist-info" not in path:
-                wanted.update(dest for dest in layers.layer.files if dest.startswith(prefix) and dest not in files)
+                wanted.update(
+                    dest
+                    for dest in layers.layer.files
+                    if dest.startswith(prefix) and dest not in files
+                )
     return modules, wanted
 
 
@@ -148,11 +189,19 @@ def _compare(
     work: str,
 ) -> list[probing.Difference]:
     """Differences among the modules that failed, and attributes that only unfrozen modules have."""
-    importable = [name for name in failed if name in report.outcomes and report.outcomes[name].error is not None]
-    found = trace.compare(layers, report, importable, request.site, work, list(request.source_roots))
+    importable = [
+        name
+        for name in failed
+        if name in report.outcomes and report.outcomes[name].error is not None
+    ]
+    found = trace.compare(
+        layers, report, importable, request.site, work, list(request.source_roots)
+    )
     absent = [fault for fault in report.faults if fault[0] == "attribute"]
     if absent:
-        command = probing.unfrozen_command(request.layer, layers.layer, request.site, list(request.source_roots), work)
+        command = probing.unfrozen_command(
+            request.layer, layers.layer, request.site, list(request.source_roots), work
+        )
         asked: dict[str, list[str]] = {}
         for _, module, attribute in absent:
             asked.setdefault(module, []).append(attribute)
@@ -173,7 +222,9 @@ def _compare(
     return found
 
 
-def refuse(differences: list[probing.Difference], report: probing.Report, allow: dict[str, str]) -> None:
+def refuse(
+    differences: list[probing.Difference], report: probing.Report, allow: dict[str, str]
+) -> None:
     """Fail when anything is left.
 
     :raises DriverError: with every difference.

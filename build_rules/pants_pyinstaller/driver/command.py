@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 from . import contract
@@ -15,6 +16,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: driver {{{','.join(contract.REQUESTS)}}} REQUEST.json", file=sys.stderr)
         return 2
     program, path = arguments
+    os.umask(0o022)  # modes of what is written do not depend on the builder's
     try:
         with open(path, encoding="utf-8") as file:
             request = contract.REQUESTS[program].from_json(file.read())

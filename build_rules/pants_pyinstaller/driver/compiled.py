@@ -57,12 +57,16 @@ def compile_module(source: bytes, path: str, optimize: int) -> tuple[CodeType | 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            code = compile(source, code_filename(path), "exec", dont_inherit=True, optimize=optimize)
+            code = compile(
+                source, code_filename(path), "exec", dont_inherit=True, optimize=optimize
+            )
         except UnicodeDecodeError:
             return None, scan.Scan((), frozenset())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None, scan.Scan((), frozenset())
-        scanned = code if optimize == 0 else compile(source, path, "exec", dont_inherit=True, optimize=0)
+        scanned = (
+            code if optimize == 0 else compile(source, path, "exec", dont_inherit=True, optimize=0)
+        )
         assert isinstance(code, CodeType) and isinstance(scanned, CodeType)
         return code, scan.scan(scanned, _utf8(source))
 
@@ -76,7 +80,9 @@ def _utf8(source: bytes) -> bytes:
 
 def _key(unit: Unit, sources: Sequence[bytes], optimize: int) -> str:
     state = hashlib.sha256()
-    state.update(repr((scan.VERSION, PYZ_LEVEL, optimize, sys.version, importlib.util.MAGIC_NUMBER)).encode())
+    state.update(
+        repr((scan.VERSION, PYZ_LEVEL, optimize, sys.version, importlib.util.MAGIC_NUMBER)).encode()
+    )
     for path, source in zip(unit.paths, sources):
         state.update(f"\0{path}\0{len(source)}\0".encode())
         state.update(hashlib.sha256(source).digest())
@@ -104,7 +110,15 @@ def build_pack(unit: Unit, optimize: int, cache: str | None) -> tuple[Pack, bool
 
 def _plain(modules: dict[str, Module]) -> list[Any]:
     return [
-        (path, blob, [tuple(item) for item in result.imports], sorted(result.attributes), result.dynamic, result.iterated, result.groups)
+        (
+            path,
+            blob,
+            [tuple(item) for item in result.imports],
+            sorted(result.attributes),
+            result.dynamic,
+            result.iterated,
+            result.groups,
+        )
         for path, (blob, result) in modules.items()
     ]
 
@@ -113,7 +127,13 @@ def _restore(plain: list[Any]) -> dict[str, Module]:
     return {
         path: Module(
             blob,
-            scan.Scan(tuple(scan.Import(*item) for item in imports), frozenset(attributes), dynamic, iterated, groups),
+            scan.Scan(
+                tuple(scan.Import(*item) for item in imports),
+                frozenset(attributes),
+                dynamic,
+                iterated,
+                groups,
+            ),
         )
         for path, blob, imports, attributes, dynamic, iterated, groups in plain
     }
@@ -124,7 +144,9 @@ def _build(arguments: tuple[Unit, int, str | None]) -> tuple[Any, str, bool]:
     return _plain(pack.modules), pack.key, hit
 
 
-def build_packs(units: Iterable[Unit], optimize: int, cache: str | None, workers: int) -> tuple[list[Pack], int]:
+def build_packs(
+    units: Iterable[Unit], optimize: int, cache: str | None, workers: int
+) -> tuple[list[Pack], int]:
     """Packs of all units in their order, and how many were made anew; big units first, on ``workers`` processes."""
     units = list(units)
     if workers < 2 or sum(len(unit.paths) for unit in units) < 500:

@@ -77,7 +77,9 @@ def contested_files(site: str, distributions: Sequence[Distribution]) -> dict[st
                 if len(row) >= 2 and module_of(row[0]) is not None and not is_test_path(row[0]):
                     claims.setdefault(row[0], {})[distribution.name] = row[1]
     return {
-        path: sorted(claim) for path, claim in claims.items() if len(claim) > 1 and len(set(claim.values())) > 1
+        path: sorted(claim)
+        for path, claim in claims.items()
+        if len(claim) > 1 and len(set(claim.values())) > 1
     }
 
 

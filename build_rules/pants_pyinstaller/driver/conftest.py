@@ -23,14 +23,25 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **contract.ENVIRONMENT}
 
 
 def make_wheel(
-    folder: Path, name: str, version: str, files: Mapping[str, str | bytes], metadata: str = "", entry_points: str = ""
+    folder: Path,
+    name: str,
+    version: str,
+    files: Mapping[str, str | bytes],
+    metadata: str = "",
+    entry_points: str = "",
 ) -> Path:
     """A wheel with these files; ``metadata`` are further header lines."""
     stem = name.replace("-", "_")
     info = f"{stem}-{version}.dist-info"
-    content = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
-    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}\n".encode()
-    content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    content = {
+        path: data.encode() if isinstance(data, str) else data for path, data in files.items()
+    }
+    content[f"{info}/METADATA"] = (
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}\n".encode()
+    )
+    content[f"{info}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
     if entry_points:
         content[f"{info}/entry_points.txt"] = entry_points.encode()
     lines = []
@@ -54,7 +65,9 @@ def install(wheel: Path, site: Path) -> None:
 def an_extension() -> bytes:
     """Any native library of this interpreter: content for a planted one."""
     folder = Path(sysconfig.get_path("stdlib")) / "lib-dynload"
-    return next(path for path in sorted(folder.iterdir()) if path.name.startswith("_bisect")).read_bytes()
+    return next(
+        path for path in sorted(folder.iterdir()) if path.name.startswith("_bisect")
+    ).read_bytes()
 
 
 PLANTED: dict[str, dict[str, str | bytes]] = {
@@ -124,7 +137,9 @@ PLANTED: dict[str, dict[str, str | bytes]] = {
     },
     "unused": {"unused/__init__.py": "import dynamic_backend\n"},
 }
-ENTRY_POINTS = {"plugin-one": "[planted.plugins]\none = plugin_one\n[console_scripts]\nplugin = plugin_one:main\n"}
+ENTRY_POINTS = {
+    "plugin-one": "[planted.plugins]\none = plugin_one\n[console_scripts]\nplugin = plugin_one:main\n"
+}
 
 
 @dataclasses.dataclass
@@ -136,7 +151,13 @@ class Freezer:
     def run(self, program: str, request: contract.Request) -> subprocess.CompletedProcess[str]:
         (self.root / f"{program}.json").write_text(request.to_json())
         return subprocess.run(
-            [sys.executable, *contract.INTERPRETER_FLAGS, str(DRIVER / "__main__.py"), program, f"{program}.json"],
+            [
+                sys.executable,
+                *contract.INTERPRETER_FLAGS,
+                str(DRIVER / "__main__.py"),
+                program,
+                f"{program}.json",
+            ],
             cwd=self.root,
             env=ENVIRONMENT,
             capture_output=True,
@@ -149,7 +170,9 @@ class Freezer:
         assert done.returncode == 0, done.stderr
         return done.stderr
 
-    def app(self, name: str, files: Mapping[str, str], entry_point: str, **fields: object) -> contract.AppRequest:
+    def app(
+        self, name: str, files: Mapping[str, str], entry_point: str, **fields: object
+    ) -> contract.AppRequest:
         """Write first-party sources and return their request."""
         for path, text in files.items():
             target = self.root / name / "src" / path
@@ -164,7 +187,9 @@ class Freezer:
             **fields,  # type: ignore[arg-type]
         )
 
-    def check(self, request: contract.AppRequest, allow: dict[str, str] | None = None) -> contract.CheckRequest:
+    def check(
+        self, request: contract.AppRequest, allow: dict[str, str] | None = None
+    ) -> contract.CheckRequest:
         return contract.CheckRequest(
             layer="layer",
             app=request.output,
@@ -195,13 +220,19 @@ class Freezer:
         self.must(contract.CHECK, self.check(request))
         assembly = self.assembly(request, **fields)
         self.must(contract.ASSEMBLE, assembly)
-        return self.root / assembly.output / contract.executable_path("program", assembly.mode, os.name == "nt")
+        return (
+            self.root
+            / assembly.output
+            / contract.executable_path("program", assembly.mode, os.name == "nt")
+        )
 
 
 def tool_directory() -> Path:
     """The directory that PyInstaller is installed in."""
     spec = importlib.util.find_spec("PyInstaller")
-    assert spec is not None and spec.origin is not None, "these tests need PyInstaller beside pytest"
+    assert spec is not None and spec.origin is not None, (
+        "these tests need PyInstaller beside pytest"
+    )
     return Path(spec.origin).parent.parent
 
 
@@ -215,7 +246,9 @@ def freezer(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
         content = dict(files)
         if name == "needs-native":
             content["needs_native/native/libplanted.so"] = an_extension()
-        wheel = make_wheel(root / "wheels", name, "1.0", content, entry_points=ENTRY_POINTS.get(name, ""))
+        wheel = make_wheel(
+            root / "wheels", name, "1.0", content, entry_points=ENTRY_POINTS.get(name, "")
+        )
         install(wheel, root / "site")
     (root / "tool").symlink_to(tool_directory())
     made = Freezer(root)
@@ -242,7 +275,17 @@ class PlainPyInstaller:
     def freeze(self, name: str, script: str) -> Path:
         (self.work / f"{name}.py").write_text(script)
         done = subprocess.run(
-            [sys.executable, "-s", "-m", "PyInstaller", "--onedir", "--log-level", "ERROR", "--noconfirm", f"{name}.py"],
+            [
+                sys.executable,
+                "-s",
+                "-m",
+                "PyInstaller",
+                "--onedir",
+                "--log-level",
+                "ERROR",
+                "--noconfirm",
+                f"{name}.py",
+            ],
             cwd=self.work,
             env={
                 **ENVIRONMENT,
@@ -256,8 +299,15 @@ class PlainPyInstaller:
         return self.work / "dist" / name / name
 
 
-def start(executable: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    executable: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a frozen program with nothing in its environment."""
     return subprocess.run(
-        [str(executable), *arguments], env=environment, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [str(executable), *arguments],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )

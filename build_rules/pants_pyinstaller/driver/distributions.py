@@ -14,8 +14,37 @@ SOURCE_TREE_MARKERS = ("Cargo.toml", "CMakeLists.txt", "meson.build")
 """Files that mark a directory as somebody's source tree: nothing below it is data of the package."""
 
 NO_DATA_SUFFIXES = (
-    *(".py", ".pyc", ".pyo", ".pyi", ".pyx", ".pxd", ".pxi", ".pyd", ".c", ".cc", ".cpp", ".cxx", ".h", ".hpp"),
-    *(".rs", ".go", ".f", ".f90", ".s", ".a", ".lib", ".o", ".obj", ".pdb", ".swp", ".orig", ".rej"),
+    *(
+        ".py",
+        ".pyc",
+        ".pyo",
+        ".pyi",
+        ".pyx",
+        ".pxd",
+        ".pxi",
+        ".pyd",
+        ".c",
+        ".cc",
+        ".cpp",
+        ".cxx",
+        ".h",
+        ".hpp",
+    ),
+    *(
+        ".rs",
+        ".go",
+        ".f",
+        ".f90",
+        ".s",
+        ".a",
+        ".lib",
+        ".o",
+        ".obj",
+        ".pdb",
+        ".swp",
+        ".orig",
+        ".rej",
+    ),
 )
 NO_DATA_NAMES = ("py.typed", ".gitignore", ".gitattributes", ".gitkeep", ".DS_Store", ".lock")
 TEST_DIRECTORIES = ("tests", "test", "testdata", "__pycache__")
@@ -23,7 +52,9 @@ TEST_DIRECTORIES = ("tests", "test", "testdata", "__pycache__")
 METADATA_FILES = ("METADATA", "entry_points.txt")
 """What is bundled of a dist-info directory: what importlib.metadata reads, and nothing that an installer made up."""
 
-_LICENCE_FILE = re.compile(r"(?i)(^|/)(licen[cs]e|copying|notice|authors|copyright)[^/]*$|/licenses/")
+_LICENCE_FILE = re.compile(
+    r"(?i)(^|/)(licen[cs]e|copying|notice|authors|copyright)[^/]*$|/licenses/"
+)
 _NATIVE_SUFFIXES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -102,7 +133,9 @@ def _read(site: str, info: str) -> Distribution:
         files=tuple(sorted(set(files))),
         requires=tuple(headers.get("requires-dist", ())),
         entry_points=parse_entry_points(_text(points)) if os.path.isfile(points) else {},
-        licence=first.get("license-expression") or _short(first.get("license", "")) or _classifier(headers),
+        licence=first.get("license-expression")
+        or _short(first.get("license", ""))
+        or _classifier(headers),
     )
 
 
@@ -111,7 +144,11 @@ def _short(text: str) -> str:
 
 
 def _classifier(headers: Mapping[str, list[str]]) -> str:
-    found = [line.split("::")[-1].strip() for line in headers.get("classifier", []) if line.startswith("License")]
+    found = [
+        line.split("::")[-1].strip()
+        for line in headers.get("classifier", [])
+        if line.startswith("License")
+    ]
     return " AND ".join(found)
 
 
@@ -219,7 +256,11 @@ def universe(site: str, distributions: Iterable[Distribution]) -> dict[str, list
 
 def data_files(distribution: Distribution) -> tuple[str, ...]:
     """Files of the distribution that its modules may read at run time."""
-    trees = {os.path.dirname(path) for path in distribution.files if path.rsplit("/", 1)[-1] in SOURCE_TREE_MARKERS}
+    trees = {
+        os.path.dirname(path)
+        for path in distribution.files
+        if path.rsplit("/", 1)[-1] in SOURCE_TREE_MARKERS
+    }
     found = []
     for path in distribution.files:
         directory, _, base = path.rpartition("/")

@@ -12,7 +12,11 @@ from .errors import DriverError
 
 
 def write(
-    request: contract.AssembleRequest, archive_path: str, output: str, python_library: str, one_dir: bool
+    request: contract.AssembleRequest,
+    archive_path: str,
+    output: str,
+    python_library: str,
+    one_dir: bool,
 ) -> None:
     """Write the executable ``output`` with the CArchive at ``archive_path``.
 
@@ -60,8 +64,12 @@ def _windows(exe: Any, request: contract.AssembleRequest) -> None:
     from PyInstaller.utils.win32 import versioninfo, winmanifest
 
     if exe.icon is None:
-        images = os.path.join(os.path.dirname(os.path.dirname(building.__file__)), "bootloader", "images")
-        exe.icon = os.path.join(images, "icon-console.ico" if request.console else "icon-windowed.ico")
+        images = os.path.join(
+            os.path.dirname(os.path.dirname(building.__file__)), "bootloader", "images"
+        )
+        exe.icon = os.path.join(
+            images, "icon-console.ico" if request.console else "icon-windowed.ico"
+        )
     manifest = None
     if request.windows_manifest:
         with open(request.windows_manifest, "rb") as file:
@@ -69,8 +77,10 @@ def _windows(exe: Any, request: contract.AssembleRequest) -> None:
     exe.manifest = winmanifest.create_application_manifest(manifest, False, False)
     if request.windows_version_info:
         try:
-            exe.versrsrc = versioninfo.load_version_info_from_text_file(request.windows_version_info)
-        except Exception as error:  # noqa: BLE001 - the file is a Python expression: anything may be wrong with it
+            exe.versrsrc = versioninfo.load_version_info_from_text_file(
+                request.windows_version_info
+            )
+        except Exception as error:
             raise DriverError(
                 f"windows_version_info: {request.windows_version_info} is no version resource: {type(error).__name__}: {error}"
             ) from None

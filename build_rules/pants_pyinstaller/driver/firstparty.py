@@ -84,7 +84,9 @@ def _source(name: str, path: str, dest: str, optimize: int) -> Source:
             place = f"{path}:{error.lineno}" if isinstance(error, SyntaxError) else path
             raise DriverError(f"{place}: {getattr(error, 'msg', error)}") from None
     kind = "package" if dest.endswith("__init__.py") else "module"
-    return Source(name, kind, path, dest, zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL), result)
+    return Source(
+        name, kind, path, dest, zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL), result
+    )
 
 
 def resolve_imports(
@@ -121,7 +123,12 @@ def imports_of(
             part = ".".join(parts[:end])
             if not exists(part):
                 parent = index.node(".".join(parts[: end - 1])) if end > 1 else None
-                if parent is not None and parent.kind in ("runtime", "alias", "extension", "builtin"):
+                if parent is not None and parent.kind in (
+                    "runtime",
+                    "alias",
+                    "extension",
+                    "builtin",
+                ):
                     return True  # a module that makes its submodules itself
                 absent.add(part)
                 return False
@@ -141,11 +148,19 @@ def imports_of(
     for group in source.scan.groups:
         for dist in index.dists:
             if group in dist.entry_points:
-                wanted.update(name for name in selection.plugin_modules({group: dist.entry_points[group]}) if exists(name))
+                wanted.update(
+                    name
+                    for name in selection.plugin_modules({group: dist.entry_points[group]})
+                    if exists(name)
+                )
     for name in source.scan.iterated:
         prefix = (package if name == "." else name) + "."
         for candidate in index.names:
-            if candidate.startswith(prefix) and "." not in candidate[len(prefix) :] and exists(candidate):
+            if (
+                candidate.startswith(prefix)
+                and "." not in candidate[len(prefix) :]
+                and exists(candidate)
+            ):
                 wanted.add(candidate)
     return wanted, absent
 

@@ -66,7 +66,7 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
 
     msgin = msgout = msg
 
-    def _updateReference(self, fromnode: Any, tonode: Any, edge_data: Any) -> None:  # noqa: N802
+    def _updateReference(self, fromnode: Any, tonode: Any, edge_data: Any) -> None:
         """One edge for a pair; what kinds of imports it stands for is asked of the sources when it matters.
 
         ``from package import submodule`` in a third module makes PyInstaller draw an edge from the package to the
@@ -75,7 +75,10 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         """
         if fromnode is None or tonode is None:
             return
-        if fromnode is not self._importer and tonode.identifier.rpartition(".")[0] == fromnode.identifier:
+        if (
+            fromnode is not self._importer
+            and tonode.identifier.rpartition(".")[0] == fromnode.identifier
+        ):
             return
         pair = (fromnode.graphident, tonode.graphident)
         if pair not in self._edges:
@@ -88,7 +91,9 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         """As PyInstaller's; remembers who imports."""
         outer, self._importer = self._importer, source_module
         try:
-            found: list[Any] = super().import_hook(target_module_partname, source_module, *arguments, **named)
+            found: list[Any] = super().import_hook(
+                target_module_partname, source_module, *arguments, **named
+            )
         finally:
             self._importer = outer
         return found
@@ -98,7 +103,9 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
     ) -> list[Any]:
         outer, self._importer = self._importer, source_module
         try:
-            found: list[Any] = super()._safe_import_hook(target_module_partname, source_module, *arguments, **named)
+            found: list[Any] = super()._safe_import_hook(
+                target_module_partname, source_module, *arguments, **named
+            )
         finally:
             self._importer = outer
         return found
@@ -110,7 +117,9 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
             return winner, importlib.machinery.SourceFileLoader(fullname, winner)
         return super()._find_module_path(fullname, module_name, search_dirs)
 
-    def _load_module(self, fqname: str, pathname: str | None, loader: Any) -> tuple[Any, Module | None]:
+    def _load_module(
+        self, fqname: str, pathname: str | None, loader: Any
+    ) -> tuple[Any, Module | None]:
         known = self.sources.get(pathname) if pathname else None
         if known is None or not isinstance(loader, importlib.machinery.SourceFileLoader):
             node, code = super()._load_module(fqname, pathname, loader)
@@ -124,7 +133,9 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
                 + self._package_path_map.get(fqname, [])
             )
         else:
-            node = self.createNode(mg.SourceModule if known.blob else mg.InvalidSourceModule, fqname)
+            node = self.createNode(
+                mg.SourceModule if known.blob else mg.InvalidSourceModule, fqname
+            )
         node.filename = pathname
         return node, known if known.blob else None
 
@@ -134,7 +145,12 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         module._deferred_imports = [
             (
                 item.star,
-                (item.name, module, None if item.attributes is None else list(item.attributes), item.level),
+                (
+                    item.name,
+                    module,
+                    None if item.attributes is None else list(item.attributes),
+                    item.level,
+                ),
                 {"edge_attr": _DIRECT},
             )
             for item in code.scan.imports
@@ -148,7 +164,9 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
 
     # --- What PyInstaller's scan does not know --------------------------------------------------------------------
 
-    def add_literal_imports(self, exists: Callable[[str], bool], children: Mapping[str, list[str]]) -> None:
+    def add_literal_imports(
+        self, exists: Callable[[str], bool], children: Mapping[str, list[str]]
+    ) -> None:
         """Follow modules named by literals and packages that are iterated (see ``scan.Scan``).
 
         New modules may bring new ones: repeated until nothing is added.
@@ -156,14 +174,20 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         done: set[str] = set()
         while True:
             fresh = [
-                node for node in list(self.iter_all()) if isinstance(node.code, Module) and node.identifier not in done
+                node
+                for node in list(self.iter_all())
+                if isinstance(node.code, Module) and node.identifier not in done
             ]
             if not fresh:
                 return
             for node in fresh:
                 done.add(node.identifier)
                 found: scan.Scan = node.code.scan
-                package = node.identifier if isinstance(node, mg.Package) else node.identifier.rpartition(".")[0]
+                package = (
+                    node.identifier
+                    if isinstance(node, mg.Package)
+                    else node.identifier.rpartition(".")[0]
+                )
                 for name in found.dynamic:
                     absolute = _absolute(name, package)
                     if absolute and exists(absolute):

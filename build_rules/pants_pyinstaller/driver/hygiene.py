@@ -13,7 +13,7 @@ CA_FILES = (
 )
 """Where distributions keep the bundle of trusted certificates (the list that Go's crypto/x509 and openssl-probe use)."""
 
-_SOURCE = '''
+_SOURCE = """
 def _hygiene(CA_FILE, CA_PATH, CA_FILES):
     import os
     import sys
@@ -72,7 +72,7 @@ def _hygiene(CA_FILE, CA_PATH, CA_FILES):
 
 _hygiene(CA_FILE, CA_PATH, CA_FILES)
 del _hygiene
-'''
+"""
 
 
 _LAZY_SOURCE = """

@@ -138,9 +138,12 @@ def write(index: Index, directory: str) -> None:
     """Write ``index`` into ``directory``."""
     plain = asdict(index)
     plain["nodes"] = [
-        [node.kind, node.edges, node.owner, node.offset, node.length, node.source, node.files] for node in index.nodes
+        [node.kind, node.edges, node.owner, node.offset, node.length, node.source, node.files]
+        for node in index.nodes
     ]
-    with open(os.path.join(directory, contract.LAYER_INDEX), "w", encoding="utf-8", newline="\n") as file:
+    with open(
+        os.path.join(directory, contract.LAYER_INDEX), "w", encoding="utf-8", newline="\n"
+    ) as file:
         json.dump(plain, file, sort_keys=True, separators=(",", ":"))
 
 
@@ -152,7 +155,9 @@ def read(directory: str) -> Index:
     with open(os.path.join(directory, contract.LAYER_INDEX), encoding="utf-8") as file:
         plain = json.load(file)
     if plain.get("schema") != contract.SCHEMA:
-        raise DriverError(f"{directory}: layer of another version of the driver (schema {plain.get('schema')})")
+        raise DriverError(
+            f"{directory}: layer of another version of the driver (schema {plain.get('schema')})"
+        )
     plain["nodes"] = [Node(*row) for row in plain["nodes"]]
     plain["files"] = {dest: File(**row) for dest, row in plain["files"].items()}
     plain["dists"] = [Dist(**row) for row in plain["dists"]]

@@ -8,11 +8,27 @@ import platform
 import sys
 import sysconfig
 
-NOT_IN_APPLICATIONS = ("test", "idlelib", "turtledemo", "ensurepip", "lib2to3", "__phello__", "pydoc_data", "site-packages")
+NOT_IN_APPLICATIONS = (
+    "test",
+    "idlelib",
+    "turtledemo",
+    "ensurepip",
+    "lib2to3",
+    "__phello__",
+    "pydoc_data",
+    "site-packages",
+)
 """Top-level names of the standard library that are no candidates for a bundle unless something imports them."""
 
 _OS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
-_ARCHITECTURE = {"x86_64": "amd64", "AMD64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ARM64": "arm64"}
+_ARCHITECTURE = {
+    "x86_64": "amd64",
+    "AMD64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "ARM64": "arm64",
+}
 
 
 def platform_name() -> str:
@@ -28,7 +44,11 @@ def library_paths() -> list[str]:
     for path in sys.path:
         real = os.path.realpath(path)
         inside = any(real == root or os.path.dirname(real) == root for root in roots)
-        if path and (inside or real.endswith((".zip", os.sep + "DLLs"))) and "site-packages" not in real:
+        if (
+            path
+            and (inside or real.endswith((".zip", os.sep + "DLLs")))
+            and "site-packages" not in real
+        ):
             if os.path.exists(real) and real not in found:
                 found.append(real)
     return found
@@ -49,7 +69,8 @@ def library_modules(paths: list[str]) -> dict[str, str]:
             names[:] = sorted(
                 name
                 for name in names
-                if name.isidentifier() and name not in ("__pycache__", "test", "tests", "idle_test")
+                if name.isidentifier()
+                and name not in ("__pycache__", "test", "tests", "idle_test")
                 and not (relative == "." and name in NOT_IN_APPLICATIONS)
             )
             for file in sorted(files):

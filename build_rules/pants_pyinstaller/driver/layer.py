@@ -17,7 +17,18 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import compiled, conflicts, contract, distributions, index, interpreter, natives, preflight, pyinstaller, scan
+from . import (
+    compiled,
+    conflicts,
+    contract,
+    distributions,
+    index,
+    interpreter,
+    natives,
+    preflight,
+    pyinstaller,
+    scan,
+)
 from .errors import DriverError
 from .progress import step
 
@@ -59,18 +70,24 @@ class _Layer:
         self.library = interpreter.library_paths()
         self.dists = distributions.read_distributions(self.site)
         if not self.dists:
-            raise DriverError(f"{request.site}: no distribution is installed there (the resolve is empty)")
+            raise DriverError(
+                f"{request.site}: no distribution is installed there (the resolve is empty)"
+            )
         self.files: dict[str, index.File] = {}
         self.sources: dict[str, str] = {}
 
     # --- the steps ----------------------------------------------------------------------------------------------
 
     def build(self) -> None:
-        step(f"layer: {len(self.dists)} distributions, PyInstaller {self.version}, {interpreter.platform_name()}")
+        step(
+            f"layer: {len(self.dists)} distributions, PyInstaller {self.version}, {interpreter.platform_name()}"
+        )
         universe = distributions.universe(self.site, self.dists)
         library_modules = interpreter.library_modules(self.library)
         modules, fresh = self._compile(universe, library_modules)
-        step(f"{len(modules)} modules compiled and scanned ({fresh} distributions anew, the rest from the cache)")
+        step(
+            f"{len(modules)} modules compiled and scanned ({fresh} distributions anew, the rest from the cache)"
+        )
         winners = self._winners(universe)
         graph = self._graph(modules, winners, universe, library_modules)
         step("module graph done")
@@ -86,15 +103,23 @@ class _Layer:
         units = []
         for distribution in self.dists:
             paths = tuple(
-                path for path in distribution.files if path.endswith(".py") and distributions.module_of(path) is not None
+                path
+                for path in distribution.files
+                if path.endswith(".py") and distributions.module_of(path) is not None
             )
             if paths:
                 units.append(compiled.Unit(distribution.key, self.site, paths))
         for root in dict.fromkeys(library_modules.values()):
             units.append(
-                compiled.Unit("python", root, tuple(path for path, where in library_modules.items() if where == root))
+                compiled.Unit(
+                    "python",
+                    root,
+                    tuple(path for path, where in library_modules.items() if where == root),
+                )
             )
-        packs, fresh = compiled.build_packs(units, self.request.optimize, self.request.cache, min(2, os.cpu_count() or 1))
+        packs, fresh = compiled.build_packs(
+            units, self.request.optimize, self.request.cache, min(2, os.cpu_count() or 1)
+        )
         self.pack_keys = [pack.key for pack in packs]
         modules: dict[str, compiled.Module] = {}
         for unit, pack in zip(units, packs):
@@ -107,9 +132,19 @@ class _Layer:
         twice = conflicts.owned_twice(universe)
         found = conflicts.winners(self.site, sorted(twice), self.library)
         for name, path in found.items():
-            owners = ", ".join(sorted(f"{self.dists[o].name} {self.dists[o].version} ({p})" for p, o in twice[name]))
-            step(f"import name {name!r} is owned by {owners}: an import gives {os.path.relpath(path, self.site)}")
-        candidates = {os.path.join(self.site, path.replace("/", os.sep)) for f in twice.values() for path, _ in f}
+            owners = ", ".join(
+                sorted(
+                    f"{self.dists[o].name} {self.dists[o].version} ({p})" for p, o in twice[name]
+                )
+            )
+            step(
+                f"import name {name!r} is owned by {owners}: an import gives {os.path.relpath(path, self.site)}"
+            )
+        candidates = {
+            os.path.join(self.site, path.replace("/", os.sep))
+            for f in twice.values()
+            for path, _ in f
+        }
         return {name: path for name, path in found.items() if path in candidates}
 
     def _graph(
@@ -127,8 +162,12 @@ class _Layer:
         graph_module.raise_recursion_limit()
         user = [(os.path.abspath(path), HOOK_PRIORITY_USER_HOOKS) for path in self.request.hooks]
         path = [*self.library, self.site, *pyinstaller.path_files(self.site)]
-        site_module.getsitepackages = lambda prefixes=None: [self.site]  # where libraries keep their directories
-        graph = graph_module.LayerGraph(modules, winners, [*user, *discover_hook_directories()], path)
+        site_module.getsitepackages = lambda prefixes=None: [
+            self.site
+        ]  # where libraries keep their directories
+        graph = graph_module.LayerGraph(
+            modules, winners, [*user, *discover_hook_directories()], path
+        )
         graph.scan_legacy_namespace_packages()
         entry = os.path.join(self.work, "entry.py")
         with open(entry, "w", encoding="utf-8") as file:
@@ -149,7 +188,14 @@ class _Layer:
 
     def _hooks(self, graph: Any) -> None:
         analysis = types.SimpleNamespace(
-            graph=graph, hooksconfig={}, excludes=(), hiddenimports=[], binaries=[], datas=[], pure=[], scripts=[]
+            graph=graph,
+            hooksconfig={},
+            excludes=(),
+            hiddenimports=[],
+            binaries=[],
+            datas=[],
+            pure=[],
+            scripts=[],
         )
         graph.process_post_graph_hooks(analysis)
 
@@ -159,7 +205,10 @@ class _Layer:
         self.rthooks: dict[str, list[str]] = {}
         for module, paths in sorted(graph._available_rthooks.items()):
             node = graph.find_node(module)
-            if node is None or _KINDS.get(type(node).__name__, "missing") in ("missing", "excluded"):
+            if node is None or _KINDS.get(type(node).__name__, "missing") in (
+                "missing",
+                "excluded",
+            ):
                 continue
             for path in paths:
                 name = os.path.splitext(os.path.basename(path))[0]
@@ -199,12 +248,16 @@ class _Layer:
                 source = graph.graph.node_data(head) if head in graph.graph else None
                 if id(source) in identifiers:
                     script_edges.setdefault(identifiers[id(source)], []).append(target)
-        base = sorted({node.graphident for node in graph._base_modules if node.graphident in number})
+        base = sorted(
+            {node.graphident for node in graph._base_modules if node.graphident in number}
+        )
         result: list[index.Node] = []
         code_path = os.path.join(self.request.output, contract.LAYER_MODULES)
         with open(code_path, "wb") as blob:
             for name in names:
-                result.append(self._node(nodes[name], sorted(set(edges[name])), modules, blob, owner_of))
+                result.append(
+                    self._node(nodes[name], sorted(set(edges[name])), modules, blob, owner_of)
+                )
             self._bootstrap(blob)
             entries = {
                 name: self._script(blob, name, "s", path, sorted(set(script_edges.get(name, []))))
@@ -249,7 +302,8 @@ class _Layer:
                 missing=missing,
                 contested=contested,
                 winners={
-                    name: [os.path.relpath(path, self.site).replace(os.sep, "/")] for name, path in winners.items()
+                    name: [os.path.relpath(path, self.site).replace(os.sep, "/")]
+                    for name, path in winners.items()
                 },
                 host_libraries=host,
                 groups=groups,
@@ -298,10 +352,18 @@ class _Layer:
                 code = marshal.loads(file.read()[16:])
         elif os.path.isfile(path):
             with open(path, "rb") as file:
-                code, _ = compiled.compile_module(file.read(), self._relative(path) or os.path.basename(path), self.request.optimize)
+                code, _ = compiled.compile_module(
+                    file.read(),
+                    self._relative(path) or os.path.basename(path),
+                    self.request.optimize,
+                )
         else:
             return None
-        return None if code is None else compiled.zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL)
+        return (
+            None
+            if code is None
+            else compiled.zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL)
+        )
 
     def _bootstrap(self, blob: Any) -> None:
         """The bootloader's own modules, in PyInstaller's order."""
@@ -310,7 +372,9 @@ class _Layer:
         self.bootstrap: list[index.Script] = []
         for name, path, kind in get_bootstrap_modules():
             if kind in ("PYMODULE", "PYSOURCE"):
-                self.bootstrap.append(self._script(blob, name, "m" if kind == "PYMODULE" else "s", path, []))
+                self.bootstrap.append(
+                    self._script(blob, name, "m" if kind == "PYMODULE" else "s", path, [])
+                )
             else:
                 self._add(name, path, "binary")
 
@@ -331,9 +395,18 @@ class _Layer:
             self.sources[dest] = path
         return dest
 
-    def _module_files(self, graph: Any, nodes: Mapping[str, Any], number: Mapping[str, int], result: list[index.Node]) -> None:
+    def _module_files(
+        self,
+        graph: Any,
+        nodes: Mapping[str, Any],
+        number: Mapping[str, int],
+        result: list[index.Node],
+    ) -> None:
         """Extensions, files from hooks, libraries loaded through ctypes, metadata asked for by name."""
-        from PyInstaller.building.utils import destination_name_for_extension, format_binaries_and_datas  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        from PyInstaller.building.utils import (
+            destination_name_for_extension,
+            format_binaries_and_datas,
+        )  # type: ignore[import-untyped,import-not-found,unused-ignore]
         from PyInstaller.depend.bindepend import classify_binary_vs_data  # type: ignore[import-untyped,import-not-found,unused-ignore]
         from PyInstaller.depend.utils import scan_code_for_ctypes  # type: ignore[import-untyped,import-not-found,unused-ignore]
         from PyInstaller.utils.hooks import copy_metadata  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -367,7 +440,7 @@ class _Layer:
                 for wanted in graph_module.metadata_calls(code) if name in number else ():
                     try:
                         entries = format_binaries_and_datas(copy_metadata(wanted))
-                    except Exception:  # noqa: S112, BLE001 - PyInstaller's rule: metadata that is not there is not needed
+                    except Exception:
                         continue
                     for dest, path in entries:
                         if not self._is_installer_file(dest):
@@ -406,22 +479,37 @@ class _Layer:
         return bool(classify_binary_vs_data(path) == "BINARY")
 
     def _sources_as_files(
-        self, modes: Mapping[str, str], names: list[str], nodes: Mapping[str, Any], result: list[index.Node]
+        self,
+        modes: Mapping[str, str],
+        names: list[str],
+        nodes: Mapping[str, Any],
+        result: list[index.Node],
     ) -> None:
         """Modules that hooks want as files (``module_collection_mode``)."""
-        from PyInstaller.building.build_main import _get_module_collection_mode, _ModuleCollectionMode
+        from PyInstaller.building.build_main import (
+            _get_module_collection_mode,
+            _ModuleCollectionMode,
+        )
 
         for name, item in zip(names, result):
             if not modes or item.kind not in _CODE_SUFFIXES:
                 continue
             mode = _get_module_collection_mode(modes, name)
             path = nodes[name].filename
-            stem = name.replace(".", "/") + ("/__init__" if os.path.basename(path).startswith("__init__.") else "")
+            stem = name.replace(".", "/") + (
+                "/__init__" if os.path.basename(path).startswith("__init__.") else ""
+            )
             if _ModuleCollectionMode.PY in mode and path.endswith(".py"):
                 item.files.append(self._add(stem + ".py", path, "data"))
             if _ModuleCollectionMode.PYC in mode:
                 with open(path, "rb") as file:
-                    code = compile(file.read(), stem + ".py", "exec", dont_inherit=True, optimize=self.request.optimize)
+                    code = compile(
+                        file.read(),
+                        stem + ".py",
+                        "exec",
+                        dont_inherit=True,
+                        optimize=self.request.optimize,
+                    )
                 target = os.path.join(self.work, "pyc", stem + ".pyc")
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 with open(target, "wb") as out:
@@ -444,10 +532,16 @@ class _Layer:
             if item.kind == "binary"
         ]
         packages = sorted(
-            {dest.split("/")[0] for dest, item in self.files.items() if item.kind == "binary" and "/" in dest}
+            {
+                dest.split("/")[0]
+                for dest, item in self.files.items()
+                if item.kind == "binary" and "/" in dest
+            }
             & {name for name in nodes if "." not in name}
         )
-        found = build_main.find_binary_dependencies(table, packages, graph._bindepend_symlink_suppression)
+        found = build_main.find_binary_dependencies(
+            table, packages, graph._bindepend_symlink_suppression
+        )
         for dest, path, kind in found:
             dest = os.path.normpath(dest).replace(os.sep, "/")
             if kind == "SYMLINK":
@@ -459,11 +553,17 @@ class _Layer:
         links: dict[str, list[str]] = {}
         for dest, item in self.files.items():
             if item.kind == "symlink":
-                target = os.path.normpath(os.path.join(os.path.dirname(dest), item.target)).replace(os.sep, "/")
+                target = os.path.normpath(os.path.join(os.path.dirname(dest), item.target)).replace(
+                    os.sep, "/"
+                )
                 links.setdefault(target, []).append(dest)
         for dest, item in self.files.items():
             if item.kind == "binary":
-                needs = {by_path[path] for path in recorded.get(os.path.normpath(self.sources[dest]), []) if path in by_path}
+                needs = {
+                    by_path[path]
+                    for path in recorded.get(os.path.normpath(self.sources[dest]), [])
+                    if path in by_path
+                }
                 needs |= {link for need in needs for link in links.get(need, [])}
                 item.needs = sorted(needs - {dest})
 
@@ -490,7 +590,9 @@ class _Layer:
             item.size = os.path.getsize(target)
             item.sha256 = interpreter.sha256_of(target)
             real = os.path.realpath(source)
-            if real.startswith((self.site + os.sep, os.path.realpath(self.request.tool) + os.sep, self.work)):
+            if real.startswith(
+                (self.site + os.sep, os.path.realpath(self.request.tool) + os.sep, self.work)
+            ):
                 item.origin = "lock"
             elif natives.interpreter_owns(source) or item.kind != "binary":
                 item.origin = "interpreter"
@@ -511,7 +613,9 @@ class _Layer:
 
     def _file_owner(self, source: str) -> int:
         if not hasattr(self, "_owners"):
-            self._owners = {path: number for number, item in enumerate(self.dists) for path in item.files}
+            self._owners = {
+                path: number for number, item in enumerate(self.dists) for path in item.files
+            }
         return self._owners.get(os.path.relpath(source, self.site).replace(os.sep, "/"), -1)
 
     def _process_binary(self, source: str, target: str, dest: str) -> bool:
@@ -523,13 +627,17 @@ class _Layer:
             from PyInstaller.building.utils import process_collected_binary
 
             processed = process_collected_binary(
-                source, dest.replace("/", os.sep), use_strip=self.request.strip and sys.platform == "darwin"
+                source,
+                dest.replace("/", os.sep),
+                use_strip=self.request.strip and sys.platform == "darwin",
             )
             shutil.copyfile(processed, target)
         os.chmod(target, 0o755)
         return False
 
-    def _base_library(self, base: Iterable[str], nodes: Mapping[str, Any], modules: Mapping[str, compiled.Module]) -> None:
+    def _base_library(
+        self, base: Iterable[str], nodes: Mapping[str, Any], modules: Mapping[str, compiled.Module]
+    ) -> None:
         """base_library.zip: what the interpreter needs to start, in sorted order, with constant times."""
         entries: dict[str, bytes] = {}
         for name in base:
@@ -586,7 +694,11 @@ class _Layer:
         """Absent modules and who imports them, how (the syntax tree is asked only here, for those few sources)."""
         importers: dict[str, set[str]] = {}
         for head, tail, _ in graph.graph.edges.values():
-            if tail in nodes and head in nodes and _KINDS.get(type(nodes[tail]).__name__, "missing") == "missing":
+            if (
+                tail in nodes
+                and head in nodes
+                and _KINDS.get(type(nodes[tail]).__name__, "missing") == "missing"
+            ):
                 importers.setdefault(head, set()).add(tail)
         missing: dict[str, list[list[str]]] = {}
         for importer, absent in sorted(importers.items()):
@@ -606,13 +718,17 @@ class _Layer:
         if known is not None:
             stored: dict[str, str] = marshal.loads(known)
             return stored
-        package = name if os.path.basename(path).startswith("__init__.") else name.rpartition(".")[0]
+        package = (
+            name if os.path.basename(path).startswith("__init__.") else name.rpartition(".")[0]
+        )
         found: dict[str, str] = {}
         for item, flags in scan.imports_with_flags(source):
             base = item.name
             if item.level:
                 parts = package.split(".")
-                base = ".".join([*parts[: len(parts) - item.level + 1], *([item.name] if item.name else [])])
+                base = ".".join(
+                    [*parts[: len(parts) - item.level + 1], *([item.name] if item.name else [])]
+                )
             pieces = base.split(".")
             targets = [".".join(pieces[: end + 1]) for end in range(len(pieces))]
             targets += [f"{base}.{attribute}" for attribute in item.attributes or ()]
@@ -628,7 +744,9 @@ class _Layer:
         for distribution in self.dists:
             found = []
             for path in distribution.licence_files:
-                with open(os.path.join(self.site, path), encoding="utf-8", errors="replace") as file:
+                with open(
+                    os.path.join(self.site, path), encoding="utf-8", errors="replace"
+                ) as file:
                     found.append({"file": path.rsplit("/", 1)[-1], "text": file.read()})
             texts["distributions"][distribution.key] = found
         for package in sorted({item["package"] for item in host.values() if item["package"]}):
@@ -639,8 +757,12 @@ class _Layer:
                 texts["bootloader"] = []
                 for path in item.licence_files:
                     with open(os.path.join(tool, path), encoding="utf-8", errors="replace") as file:
-                        texts["bootloader"].append({"file": path.rsplit("/", 1)[-1], "text": file.read()})
-        candidates = [os.path.join(root, name) for root in self.library for name in ("LICENSE.txt", "LICENSE")]
+                        texts["bootloader"].append(
+                            {"file": path.rsplit("/", 1)[-1], "text": file.read()}
+                        )
+        candidates = [
+            os.path.join(root, name) for root in self.library for name in ("LICENSE.txt", "LICENSE")
+        ]
         candidates += [os.path.join(sys.base_prefix, name) for name in ("LICENSE.txt", "LICENSE")]
         for path in candidates:
             if os.path.isfile(path):

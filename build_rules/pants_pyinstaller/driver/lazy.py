@@ -23,18 +23,29 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
         if node.kind == "extension" and name in chosen:
             for dest in node.files:
                 item = index.files.get(dest)
-                if item is not None and item.kind == "binary" and item.module == index.number[name] and dest in selected:
+                if (
+                    item is not None
+                    and item.kind == "binary"
+                    and item.module == index.number[name]
+                    and dest in selected
+                ):
                     own[dest] = name
     users: dict[str, set[str]] = {}
     for dest in selected:
         for need in index.files[dest].needs if dest in index.files else ():
             users.setdefault(need, set()).add(dest)
-    hooked = {dest for name in chosen for dest in index.nodes[index.number[name]].files if dest not in own}
-    links = {dest for dest in selected if dest in index.files and index.files[dest].kind == "symlink"}
+    hooked = {
+        dest for name in chosen for dest in index.nodes[index.number[name]].files if dest not in own
+    }
+    links = {
+        dest for dest in selected if dest in index.files and index.files[dest].kind == "symlink"
+    }
     lazy = {
         dest
         for dest in own
-        if not users.get(dest) and dest not in hooked and (index.files[dest].size >= SMALLEST or _brings_libraries(index, dest, selected))
+        if not users.get(dest)
+        and dest not in hooked
+        and (index.files[dest].size >= SMALLEST or _brings_libraries(index, dest, selected))
     }
     changed = True
     while changed:
@@ -44,7 +55,11 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
             if item is None or item.kind != "binary" or dest == index.python_library:
                 continue
             loaded_by = users.get(dest, set())
-            if loaded_by and loaded_by <= lazy and not any(need in links for user in loaded_by for need in index.files[user].needs):
+            if (
+                loaded_by
+                and loaded_by <= lazy
+                and not any(need in links for user in loaded_by for need in index.files[user].needs)
+            ):
                 lazy.add(dest)
                 changed = True
     result: dict[str, list[str]] = {}
@@ -54,7 +69,9 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
 
 
 def _brings_libraries(index: Index, dest: str, selected: set[str]) -> bool:
-    return any(index.files[need].size >= SMALLEST for need in index.files[dest].needs if need in selected)
+    return any(
+        index.files[need].size >= SMALLEST for need in index.files[dest].needs if need in selected
+    )
 
 
 def _libraries(index: Index, dest: str, lazy: set[str]) -> list[str]:

@@ -32,9 +32,13 @@ def elf_segments(data: bytes) -> list[tuple[int, int, int, int, int]]:
     for index in range(count):
         start = offset + index * size
         if wide:
-            kind, _, place, address, _, length, _, align = struct.unpack_from(order + "IIQQQQQQ", data, start)
+            kind, _, place, address, _, length, _, align = struct.unpack_from(
+                order + "IIQQQQQQ", data, start
+            )
         else:
-            kind, place, address, _, length, _, _, align = struct.unpack_from(order + "IIIIIIII", data, start)
+            kind, place, address, _, length, _, _, align = struct.unpack_from(
+                order + "IIIIIIII", data, start
+            )
         found.append((kind, place, address, length, align))
     return found
 
@@ -80,7 +84,10 @@ def strip_library(source: str, destination: str, cache: str | None) -> bool:
     if known is None:
         _write(destination, content)
         done = subprocess.run(
-            ["strip", destination], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ["strip", destination],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         with open(destination, "rb") as file:
             result = file.read()
@@ -120,7 +127,9 @@ def host_package(path: str) -> tuple[str | None, str | None]:
 
 
 def _output(command: list[str]) -> str | None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+    )
     return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None
 
 
@@ -155,7 +164,9 @@ def record_imports(bindepend: Any) -> dict[str, list[str]]:
 
     def get_imports(filename: str, search_paths: Any = None) -> list[tuple[str, str | None]]:
         result = sorted(original(filename, search_paths), key=lambda item: item[0])
-        recorded[os.path.normpath(filename)] = [os.path.normpath(path) for _, path in result if path]
+        recorded[os.path.normpath(filename)] = [
+            os.path.normpath(path) for _, path in result if path
+        ]
         return result
 
     bindepend.get_imports = get_imports

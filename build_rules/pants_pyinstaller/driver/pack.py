@@ -23,11 +23,15 @@ def run(request: contract.PackRequest) -> None:
     table: dict[str, list[int]] = {}
 
     def squeeze(dest: str) -> bytes:
-        with open(os.path.join(request.layer, contract.LAYER_FILES, *dest.split("/")), "rb") as file:
+        with open(
+            os.path.join(request.layer, contract.LAYER_FILES, *dest.split("/")), "rb"
+        ) as file:
             content = file.read()
         if len(content) < 1 << 14:
             return zlib.compress(content, LEVEL)
-        key = hashlib.sha256(f"packed{LEVEL}{zlib.ZLIB_RUNTIME_VERSION}\0".encode() + content).hexdigest()
+        key = hashlib.sha256(
+            f"packed{LEVEL}{zlib.ZLIB_RUNTIME_VERSION}\0".encode() + content
+        ).hexdigest()
         known = compiled.read_entry(request.cache, "packed", key)
         if known is None:
             known = zlib.compress(content, LEVEL)
@@ -42,6 +46,12 @@ def run(request: contract.PackRequest) -> None:
             table[dest] = [blob.tell(), len(data), layer.files[dest].size]
             blob.write(data)
         total = blob.tell()
-    with open(os.path.join(request.output, contract.PACK_INDEX), "w", encoding="utf-8", newline="\n") as out:
-        json.dump({"schema": contract.SCHEMA, "files": table}, out, sort_keys=True, separators=(",", ":"))
-    step(f"pack: {len(names)} files, {sum(row[2] for row in table.values()) / 1e6:.1f} -> {total / 1e6:.1f} MB")
+    with open(
+        os.path.join(request.output, contract.PACK_INDEX), "w", encoding="utf-8", newline="\n"
+    ) as out:
+        json.dump(
+            {"schema": contract.SCHEMA, "files": table}, out, sort_keys=True, separators=(",", ":")
+        )
+    step(
+        f"pack: {len(names)} files, {sum(row[2] for row in table.values()) / 1e6:.1f} -> {total / 1e6:.1f} MB"
+    )

@@ -11,7 +11,10 @@ RIGHT = {
     "hidden_import": ("import dynamic_host\nprint(dynamic_host.backend.VALUE)\n", "backend"),
     "metadata": ("import needs_metadata\nprint(needs_metadata.__version__)\n", "1.0"),
     "data_file": ("import needs_data\nprint(needs_data.TEXT)\n", "forty-two"),
-    "shadowed_distribution": ("from shared_name import Segment\nprint(Segment.__name__)\n", "Segment"),
+    "shadowed_distribution": (
+        "from shared_name import Segment\nprint(Segment.__name__)\n",
+        "Segment",
+    ),
     "plugin": ("import plugin_host\nprint(plugin_host.load())\n", "['one']"),
     "native_library": ("import needs_native\nprint(needs_native.load() is not None)\n", "True"),
 }
@@ -28,27 +31,40 @@ SHIPPED_WRONG = {
 def test_build_gets_it_right(freezer: Freezer, fault: str) -> None:
     body, expected = RIGHT[fault]
     source = "def main():\n" + "".join(f"    {line}\n" for line in body.splitlines())
-    request = freezer.app(f"right_{fault}", {f"{fault}/__init__.py": "", f"{fault}/cli.py": source}, f"{fault}.cli:main")
+    request = freezer.app(
+        f"right_{fault}",
+        {f"{fault}/__init__.py": "", f"{fault}/cli.py": source},
+        f"{fault}.cli:main",
+    )
     done = start(freezer.freeze(request))
     assert (done.returncode, done.stdout.strip()) == (0, expected), done.stderr
 
 
 def test_plain_pyinstaller_ships_every_fault(plain: PlainPyInstaller) -> None:
     script = "import sys\nexec(sys.argv[1])\n" + "".join(
-        f"def {fault}():\n" + "".join(f"    {line}\n" for line in body.splitlines()) for fault, (body, _) in RIGHT.items()
+        f"def {fault}():\n" + "".join(f"    {line}\n" for line in body.splitlines())
+        for fault, (body, _) in RIGHT.items()
     )
-    script = script.replace("exec(sys.argv[1])\n", "") + "import needs_source_user\n" * 0 + "globals()[sys.argv[1]]()\n"
+    script = (
+        script.replace("exec(sys.argv[1])\n", "")
+        + "import needs_source_user\n" * 0
+        + "globals()[sys.argv[1]]()\n"
+    )
     executable = plain.freeze("faulty", script + "\nif 0:\n    import needs_source, needs_header\n")
     for fault, said in SHIPPED_WRONG.items():
         done = start(executable, fault)
-        assert done.returncode != 0, f"plain PyInstaller got {fault} right: the comparison is out of date"
+        assert done.returncode != 0, (
+            f"plain PyInstaller got {fault} right: the comparison is out of date"
+        )
         assert said in done.stderr, (fault, done.stderr)
     lacking = start(executable, "plugin")
     assert (lacking.returncode, lacking.stdout.strip()) == (0, "[]")
 
 
 def test_import_that_needs_sources_stops_the_build(freezer: Freezer) -> None:
-    request = freezer.app("sources", {"srcapp/cli.py": "import needs_source\n\ndef main(): pass\n"}, "srcapp.cli:main")
+    request = freezer.app(
+        "sources", {"srcapp/cli.py": "import needs_source\n\ndef main(): pass\n"}, "srcapp.cli:main"
+    )
     freezer.must(contract.APP, request)
     done = freezer.run(contract.CHECK, freezer.check(request))
     assert done.returncode == 1
@@ -60,7 +76,9 @@ def test_import_that_needs_sources_stops_the_build(freezer: Freezer) -> None:
 
 
 def test_file_that_is_left_out_stops_the_build(freezer: Freezer) -> None:
-    request = freezer.app("header", {"hdrapp/cli.py": "import needs_header\n\ndef main(): pass\n"}, "hdrapp.cli:main")
+    request = freezer.app(
+        "header", {"hdrapp/cli.py": "import needs_header\n\ndef main(): pass\n"}, "hdrapp.cli:main"
+    )
     freezer.must(contract.APP, request)
     done = freezer.run(contract.CHECK, freezer.check(request))
     assert done.returncode == 1
@@ -68,7 +86,9 @@ def test_file_that_is_left_out_stops_the_build(freezer: Freezer) -> None:
 
 
 def test_accepted_difference_needs_a_reason(freezer: Freezer) -> None:
-    request = freezer.app("accepted", {"accapp/cli.py": "def main():\n    import needs_source\n"}, "accapp.cli:main")
+    request = freezer.app(
+        "accepted", {"accapp/cli.py": "def main():\n    import needs_source\n"}, "accapp.cli:main"
+    )
     freezer.must(contract.APP, request)
     refused = freezer.run(contract.CHECK, freezer.check(request, {"needs_source": " "}))
     assert refused.returncode == 1 and "needs a reason" in refused.stderr

@@ -39,20 +39,28 @@ def check_tools(strip: bool) -> None:
 
 
 def _ldconfig() -> str:
-    return shutil.which("ldconfig") or shutil.which("ldconfig", path="/usr/sbin:/sbin") or "ldconfig"
+    return (
+        shutil.which("ldconfig") or shutil.which("ldconfig", path="/usr/sbin:/sbin") or "ldconfig"
+    )
 
 
 def _expect(command: list[str], text: str) -> None:
     shown = " ".join(command)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        )
     except OSError as error:
         raise DriverError(f"{command[0]} cannot be run: {error.strerror}\n{_REMEDY}") from None
     if done.returncode != 0 or text not in done.stdout:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise DriverError(
             f"{command[0]} does not work on this machine: `{shown}` "
-            + (f"exited with {done.returncode}" if done.returncode else f"does not mention {text!r}")
+            + (
+                f"exited with {done.returncode}"
+                if done.returncode
+                else f"does not mention {text!r}"
+            )
             + (f": {said[0]}" if said else "")
             + f"\n{_REMEDY}"
         )

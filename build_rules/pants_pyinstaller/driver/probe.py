@@ -27,19 +27,34 @@ def run(request: contract.ProbeRequest) -> None:
     differences = [item for item in trace["differences"] if item["module"] not in allow]
     faults = [fault for fault in trace["faults"] if fault[1] not in allow]
     os.makedirs(request.output, exist_ok=True)
-    with open(os.path.join(request.output, contract.PROBE_RESULT), "w", encoding="utf-8", newline="\n") as out:
-        json.dump({"schema": contract.SCHEMA, "differences": differences, "faults": faults}, out, sort_keys=True, indent=1)
+    with open(
+        os.path.join(request.output, contract.PROBE_RESULT), "w", encoding="utf-8", newline="\n"
+    ) as out:
+        json.dump(
+            {"schema": contract.SCHEMA, "differences": differences, "faults": faults},
+            out,
+            sort_keys=True,
+            indent=1,
+        )
     for item in differences:
         step(f"note: {item['module']} does not import frozen; binaries that hold it are refused")
     if faults:
         lines = []
         for fault in faults:
             if fault[0] == "version":
-                lines.append(f"  metadata of {fault[1]}: unfrozen version {fault[2]}, frozen {fault[3]}")
+                lines.append(
+                    f"  metadata of {fault[1]}: unfrozen version {fault[2]}, frozen {fault[3]}"
+                )
             else:
-                lines.append(f"  data file {fault[2]} of package {fault[1]}: not found by importlib.resources")
+                lines.append(
+                    f"  data file {fault[2]} of package {fault[1]}: not found by importlib.resources"
+                )
         raise DriverError(
-            "the layer's bundle lacks what the unfrozen environment has:\n" + "\n".join(lines) + "\n"
+            "the layer's bundle lacks what the unfrozen environment has:\n"
+            + "\n".join(lines)
+            + "\n"
             "Accept a distribution or package in proof_allow with the reason, or report it: this should not happen."
         )
-    step(f"probe: {trace['modules']} modules proved, {len(differences)} differ, {len(allow)} accepted")
+    step(
+        f"probe: {trace['modules']} modules proved, {len(differences)} differ, {len(allow)} accepted"
+    )

@@ -197,7 +197,9 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
 # --- Frozen -----------------------------------------------------------------------------------------------------------
 
 
-def frozen_command(layers: bundle.Layers, work: str, extra: Iterable[archive.PyzEntry] = ()) -> list[str]:
+def frozen_command(
+    layers: bundle.Layers, work: str, extra: Iterable[archive.PyzEntry] = ()
+) -> list[str]:
     """Make a one-dir bundle with the recorder as entry script, read-only; returns how to start it.
 
     The executable is the plain bootloader with the archive appended: what the bootloader does with it is the same as in
@@ -264,7 +266,9 @@ sys.path_importer_cache.clear()
 '''
 
 
-def unfrozen_command(layer_path: str, layer: Any, site: str, roots: Sequence[str], work: str) -> list[str]:
+def unfrozen_command(
+    layer_path: str, layer: Any, site: str, roots: Sequence[str], work: str
+) -> list[str]:
     """How to run the recorder in an ordinary environment: the standard library, ``roots`` and ``site`` on sys.path."""
     site = os.path.realpath(site)
     library = interpreter.library_paths()
@@ -280,14 +284,18 @@ def unfrozen_command(layer_path: str, layer: Any, site: str, roots: Sequence[str
     script = os.path.join(work, "recorder.py")
     paths = [*library, *(os.path.abspath(root) for root in roots), site]
     with open(script, "w", encoding="utf-8") as text:
-        text.write(f"PATHS = {paths!r}\nBLOB_PATH = {os.path.abspath(os.path.join(layer_path, 'modules.bin'))!r}\n")
+        text.write(
+            f"PATHS = {paths!r}\nBLOB_PATH = {os.path.abspath(os.path.join(layer_path, 'modules.bin'))!r}\n"
+        )
         text.write(f"CODE_PATH = {code_path!r}\n" + _LOADER + recorder.SOURCE)
     return [sys.executable, "-I", "-S", "-B", "-X", "utf8", script]
 
 
 # --- Comparison -----------------------------------------------------------------------------------------------------------
 
-_NOISE = re.compile(r"0x[0-9a-fA-F]+|\b\d+\.\d+s\b|(?:/tmp|<root>)/[\w./-]*|/[\w.-]+(?:/[\w.-]+){2,}")
+_NOISE = re.compile(
+    r"0x[0-9a-fA-F]+|\b\d+\.\d+s\b|(?:/tmp|<root>)/[\w./-]*|/[\w.-]+(?:/[\w.-]+){2,}"
+)
 
 
 def same(one: tuple[str, str] | None, other: tuple[str, str] | None) -> bool:
@@ -330,7 +338,11 @@ def explain(module: str, unfrozen: Outcome, frozen: Outcome) -> Difference:
     if named:
         cause = f"the module {named[1]} is imported in a way that analysis cannot see{where}"
         remedy = f"add {named[1]!r} to hidden_imports, or its distribution to collect; take it out of excludes if it is there"
-    elif "PackageNotFoundError" in kind or "No package metadata" in text or "DistributionNotFound" in kind:
+    elif (
+        "PackageNotFoundError" in kind
+        or "No package metadata" in text
+        or "DistributionNotFound" in kind
+    ):
         cause = f"the metadata of a distribution is not in the bundle{where}"
         remedy = "add the distribution to collect"
     elif "source" in text.lower() and kind in ("OSError", "TypeError", "RuntimeError"):
@@ -341,7 +353,9 @@ def explain(module: str, unfrozen: Outcome, frozen: Outcome) -> Difference:
         )
     elif kind in ("FileNotFoundError", "NotADirectoryError"):
         cause = f"a file that the module reads is not in the bundle{where}"
-        remedy = "add its distribution to collect, or the file itself to the dependencies as a resource"
+        remedy = (
+            "add its distribution to collect, or the file itself to the dependencies as a resource"
+        )
     elif ".so" in text or ".dll" in text.lower() or ".dylib" in text:
         cause = f"a native library is not in the bundle or cannot be loaded{where}"
         remedy = "add a hook that names it in binaries (collect_dynamic_libs), named in the target's hooks"

@@ -93,7 +93,9 @@ def load(tool: str, site: str | None, work: str) -> str:
     os.environ.setdefault("PYI_LOG_LEVEL", "WARN")
     missing = _missing_names()
     if missing:
-        raise DriverError(f"PyInstaller {version} lacks names that the build relies on:\n{listing(missing)}")
+        raise DriverError(
+            f"PyInstaller {version} lacks names that the build relies on:\n{listing(missing)}"
+        )
     if site is not None:
         sys.path[:] = [*library, os.path.realpath(site), *path_files(os.path.realpath(site)), tool]
     configure(work)
@@ -149,6 +151,10 @@ def path_files(site: str) -> list[str]:
                 for line in file:
                     text = line.strip()
                     path = os.path.join(site, text)
-                    if text and not text.startswith(("#", "import ", "import\t")) and os.path.isdir(path):
+                    if (
+                        text
+                        and not text.startswith(("#", "import ", "import\t"))
+                        and os.path.isdir(path)
+                    ):
                         found.append(path)
     return found

@@ -78,9 +78,7 @@ _LOAD_CONST = _OPS["LOAD_CONST"]
 _IMPORT = _OPS["IMPORT_NAME"]
 _BINDS = (_OPS["STORE_NAME"], _OPS["STORE_GLOBAL"])
 _UNBINDS = (_OPS["DELETE_NAME"], _OPS["DELETE_GLOBAL"])
-_INTERESTING = re.compile(
-    b"[" + re.escape(bytes((_IMPORT, *_BINDS, *_UNBINDS))) + b"]", re.DOTALL
-)
+_INTERESTING = re.compile(b"[" + re.escape(bytes((_IMPORT, *_BINDS, *_UNBINDS))) + b"]", re.DOTALL)
 _KEYWORD = re.compile(rb"import")
 _STATEMENT = re.compile(rb"(?:^|[;:])[ \t]*(?:import|from)\b")
 
@@ -177,7 +175,9 @@ def _has_dropped_statement(source: bytes, lines: set[int]) -> bool:
             continue
         end = source.find(b"\n", start)
         text = source[start : end if end >= 0 else len(source)]
-        if _STATEMENT.search(text) or source[max(0, start - 3) : start].rstrip(b"\r\n").endswith(b"\\"):
+        if _STATEMENT.search(text) or source[max(0, start - 3) : start].rstrip(b"\r\n").endswith(
+            b"\\"
+        ):
             return True
     return False
 
@@ -198,9 +198,7 @@ def imports_with_flags(source: bytes) -> list[tuple[Import, Flags]]:
     return found
 
 
-def _walk(
-    body: list[ast.stmt], flags: Flags, found: list[tuple[Import, Flags]]
-) -> None:
+def _walk(body: list[ast.stmt], flags: Flags, found: list[tuple[Import, Flags]]) -> None:
     """Statements alone: an expression holds no import."""
     for node in body:
         if isinstance(node, ast.Import):
@@ -276,7 +274,9 @@ def _literal_imports(tree: ast.Module) -> tuple[str, ...]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         function = node.func
-        called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        called = (
+            function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        )
         first = node.args[0]
         if (
             called in ("import_module", "__import__")
@@ -309,7 +309,9 @@ def _iterated_packages(tree: ast.Module) -> tuple[str, ...]:
                 head, _, tail = dotted.partition(".")
                 if head in aliases:
                     found.append(aliases[head] + ("." + tail if tail else ""))
-        elif isinstance(node, ast.Name) and node.id == "__path__" and isinstance(node.ctx, ast.Load):
+        elif (
+            isinstance(node, ast.Name) and node.id == "__path__" and isinstance(node.ctx, ast.Load)
+        ):
             found.append(".")
     return tuple(dict.fromkeys(found))
 

@@ -12,17 +12,48 @@ from .distributions import normalize
 from .errors import DriverError
 from .index import PRESENT_KINDS, Index
 
-ALWAYS = ("struct", "_struct", "zlib")
-"""Modules that the bootloader's own code imports before anything else."""
+ALWAYS = ("struct", "_struct", "zlib", "ctypes", "signal", "atexit", "shutil")
+"""Modules that the bootloader's code and the hygiene hook import in every binary."""
 
 TOOL_GROUPS = (
-    *("console_scripts", "gui_scripts", "pytest11", "distutils.*", "setuptools.*", "egg_info.*", "pyinstaller40"),
-    *("babel.*", "flake8.*", "mypy*", "pylint*", "sphinx*", "docutils.*", "hypothesis", "nox*", "tox*", "poetry.*"),
-    *("hatch*", "towncrier*", "virtualenv*", "build.*", "lingua.*", "nose*", "zest.*", "flit*", "pre_commit*"),
+    *(
+        "console_scripts",
+        "gui_scripts",
+        "pytest11",
+        "distutils.*",
+        "setuptools.*",
+        "egg_info.*",
+        "pyinstaller40",
+    ),
+    *(
+        "babel.*",
+        "flake8.*",
+        "mypy*",
+        "pylint*",
+        "sphinx*",
+        "docutils.*",
+        "hypothesis",
+        "nox*",
+        "tox*",
+        "poetry.*",
+    ),
+    *(
+        "hatch*",
+        "towncrier*",
+        "virtualenv*",
+        "build.*",
+        "lingua.*",
+        "nose*",
+        "zest.*",
+        "flit*",
+        "pre_commit*",
+    ),
 )
 """Entry-point groups that developers' tools read; all others may be plugins of the running program."""
 
-_ENTRY_POINT = re.compile(r"^\s*(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+))?\s*(?:\[.*\])?\s*$")
+_ENTRY_POINT = re.compile(
+    r"^\s*(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+))?\s*(?:\[.*\])?\s*$"
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +207,10 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
         files=sorted(_with_libraries(index, files)),
         rthooks=[hook for hook in sorted(rthooks)],
         dists=sorted(dists),
-        reasons={names[position]: names[reason] if reason >= 0 else "" for position, reason in reasons.items()},
+        reasons={
+            names[position]: names[reason] if reason >= 0 else ""
+            for position, reason in reasons.items()
+        },
     )
 
 

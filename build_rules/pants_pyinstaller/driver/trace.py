@@ -31,7 +31,9 @@ def run(request: contract.TraceRequest) -> None:
     names = [
         name
         for name, node in zip(layer.names, layer.nodes)
-        if node.kind in index.PRESENT_KINDS and node.kind not in ("alias", "runtime", "namespace") and _importable(name)
+        if node.kind in index.PRESENT_KINDS
+        and node.kind not in ("alias", "runtime", "namespace")
+        and _importable(name)
     ]
     with tempfile.TemporaryDirectory() as work:
         step(f"trace: importing {len(names)} modules frozen")
@@ -43,7 +45,9 @@ def run(request: contract.TraceRequest) -> None:
             frozen = probing.run(command, job, "", work)
             failed = [name for name in names if frozen.outcomes[name].error is not None]
             suspicious = _silent(layer, frozen, os.path.realpath(request.site))
-            step(f"trace: {len(names) - len(failed)} imported; {len(failed)} failed: importing those unfrozen")
+            step(
+                f"trace: {len(names) - len(failed)} imported; {len(failed)} failed: importing those unfrozen"
+            )
             differences = compare(layers, frozen, failed, request.site, work, [])
         finally:
             probing.release(work)
@@ -57,9 +61,13 @@ def run(request: contract.TraceRequest) -> None:
         "faults": [list(fault) for fault in frozen.faults],
     }
     os.makedirs(request.output, exist_ok=True)
-    with open(os.path.join(request.output, contract.TRACE_RESULT), "w", encoding="utf-8", newline="\n") as out:
+    with open(
+        os.path.join(request.output, contract.TRACE_RESULT), "w", encoding="utf-8", newline="\n"
+    ) as out:
         json.dump(result, out, sort_keys=True, indent=1)
-    step(f"trace: {len(differences)} modules differ, {len(result['dynamic'])} modules import dynamically")
+    step(
+        f"trace: {len(differences)} modules differ, {len(result['dynamic'])} modules import dynamically"
+    )
 
 
 def _importable(name: str) -> bool:
@@ -71,7 +79,9 @@ def _importable(name: str) -> bool:
 def whole(layer_path: str, layer: index.Index) -> bundle.Layers:
     """A bundle of everything that the layer holds, without any application."""
     chosen = selection.Selection(
-        modules=[name for name, node in zip(layer.names, layer.nodes) if node.kind in index.PRESENT_KINDS],
+        modules=[
+            name for name, node in zip(layer.names, layer.nodes) if node.kind in index.PRESENT_KINDS
+        ],
         files=sorted(layer.files),
         rthooks=sorted(layer.scripts),
         dists=list(range(len(layer.dists))),
@@ -103,8 +113,14 @@ def _silent(layer: index.Index, report: probing.Report, site: str) -> dict[str, 
         if layer.is_present(name) or exists_unfrozen(site, name):
             found[name] = [module, asker]
     for path, (module, asker) in report.missed_files.items():
-        is_package = path.replace("/", ".") in layer.number  # import finders look into every package's directory
-        if not path.endswith((".py", ".pyc")) and not is_package and os.path.exists(os.path.join(site, *path.split("/"))):
+        is_package = (
+            path.replace("/", ".") in layer.number
+        )  # import finders look into every package's directory
+        if (
+            not path.endswith((".py", ".pyc"))
+            and not is_package
+            and os.path.exists(os.path.join(site, *path.split("/")))
+        ):
             found[path] = [module, asker]
     return found
 
@@ -131,7 +147,12 @@ def dynamic_edges(layer: index.Index, requests: set[tuple[str, str]]) -> dict[st
 
 
 def compare(
-    layers: bundle.Layers, frozen: probing.Report, names: list[str], site: str, work: str, roots: list[str]
+    layers: bundle.Layers,
+    frozen: probing.Report,
+    names: list[str],
+    site: str,
+    work: str,
+    roots: list[str],
 ) -> list[probing.Difference]:
     """Differences among ``names``, which failed frozen, after importing them unfrozen.
 
@@ -142,7 +163,9 @@ def compare(
     command = probing.unfrozen_command(layers.layer_path, layers.layer, site, roots, work)
     unfrozen = probing.run(command, probing.Job(names, record=False), os.path.realpath(site), work)
     found = []
-    bundle_command = [os.path.join(work, "bundle", "probe.exe" if sys.platform == "win32" else "probe")]
+    bundle_command = [
+        os.path.join(work, "bundle", "probe.exe" if sys.platform == "win32" else "probe")
+    ]
     for name in names:
         if probing.same(frozen.outcomes[name].error, unfrozen.outcomes[name].error):
             continue

@@ -1,0 +1,224 @@
+"""What every binary does, whatever is inside: same bytes, clean children, one-dir and one-file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.driver.conftest import DRIVER, ENVIRONMENT, Freezer, start
+
+PROGRAM = '''
+import sys
+
+
+def work(number):
+    return number * number
+
+
+def main():
+    what = sys.argv[1] if len(sys.argv) > 1 else "hello"
+    if what == "hello":
+        print("hello")
+    elif what == "child":
+        import os, subprocess
+        print(subprocess.run([sys.argv[2], "-c", "env"], capture_output=True, text=True).stdout)
+    elif what == "spawn":
+        import multiprocessing
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            print(pool.map(work, [1, 2, 3]))
+    elif what == "flags":
+        import os
+        print(sys.flags.utf8_mode, os.environ.get("SSL_CERT_FILE"))
+    elif what == "info":
+        import os
+        print(open(os.path.join(sys._MEIPASS, "build_info.json")).read())
+    elif what == "sqlite":
+        import sqlite3, os
+        root = os.path.dirname(sys.modules["_sqlite3"].__file__)
+        print(sqlite3.connect(":memory:").execute("select 40 + 2").fetchone()[0], root.startswith(sys._MEIPASS))
+    elif what == "wait":
+        import os, signal, time
+        count = []
+        signal.signal(signal.SIGTERM, lambda *_: count.append(1))
+        print(os.getpid(), sys._MEIPASS, flush=True)
+        end = time.monotonic() + float(sys.argv[2])
+        while not count and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        print("terms", len(count), flush=True)
+'''
+
+
+@pytest.fixture(scope="module", params=[contract.ONE_FILE, contract.ONE_DIR])
+def program(freezer: Freezer, request: pytest.FixtureRequest) -> Path:
+    mode: str = request.param
+    app = freezer.app(f"prog_{mode}", {"prog/__init__.py": "", "prog/cli.py": PROGRAM}, "prog.cli:main")
+    return freezer.freeze(app, mode=mode, build_info={"version": "1.2", "commit": "abc"})
+
+
+def test_runs_with_an_empty_environment(program: Path) -> None:
+    assert start(program).stdout == "hello\n"
+
+
+def test_children_do_not_inherit_the_bundle(program: Path) -> None:
+    seen = start(program, "child", "/bin/sh", LD_LIBRARY_PATH="/opt/mine", PATH="/bin").stdout
+    assert "LD_LIBRARY_PATH=/opt/mine\n" in seen
+    assert "_ORIG=" not in seen
+    bare = start(program, "child", "/bin/sh", PATH="/bin").stdout
+    assert "LD_LIBRARY_PATH" not in bare
+
+
+def test_multiprocessing_spawns_workers(program: Path) -> None:
+    done = start(program, "spawn")
+    assert done.stdout == "[1, 4, 9]\n", done.stderr
+
+
+def test_utf8_mode_and_certificates(program: Path, tmp_path: Path) -> None:
+    assert start(program, "flags", LC_ALL="C").stdout.split()[0] == "1"
+    mine = start(program, "flags", SSL_CERT_FILE="/my/own.pem").stdout.split()
+    assert mine[1] == "/my/own.pem"
+
+
+def test_build_info_is_inside(program: Path) -> None:
+    assert json.loads(start(program, "info").stdout) == {"commit": "abc", "version": "1.2"}
+
+
+def test_native_module_that_stayed_packed_works(program: Path) -> None:
+    assert start(program, "sqlite").stdout == "42 True\n"
+
+
+def test_term_reaches_the_program_once(program: Path) -> None:
+    with subprocess.Popen([program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "terms 1\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_killed_parent_leaves_nothing(program: Path) -> None:
+    with subprocess.Popen([program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid, unpacked = process.stdout.readline().split()
+        process.kill()
+        process.wait()
+    if int(pid) == process.pid:
+        return  # one-dir: the program was the process
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (_is_alive(pid) or Path(unpacked).exists()):
+        time.sleep(0.05)
+    assert not _is_alive(pid)
+    assert not Path(unpacked).exists()
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"  # nobody may wait for an orphan in a container
+
+
+def test_sidecars_say_what_is_inside(program: Path) -> None:
+    folder = program.parent if program.parent.name == "dist" else program.parent.parent
+    manifest = json.loads((folder / contract.MANIFEST).read_text())
+    assert manifest["executable"]["sha256"] == hashlib.sha256(program.read_bytes()).hexdigest()
+    assert manifest["build_info"] == {"commit": "abc", "version": "1.2"}
+    assert {item["name"] for item in manifest["host_libraries"]} >= {"libz.so.1"} or sys.platform != "linux"
+    notices = json.loads((folder / contract.NOTICES).read_text())
+    assert any(item["name"] == "CPython" and item["texts"] for item in notices)
+
+
+def test_host_libraries_can_be_denied(freezer: Freezer) -> None:
+    app = freezer.app("denied", {"den/cli.py": "import sqlite3\n\ndef main(): pass\n"}, "den.cli:main")
+    freezer.must(contract.APP, app)
+    request = freezer.assembly(app, check=None, host_libraries=contract.HOST_LIBRARIES_DENY)
+    done = freezer.run(contract.ASSEMBLE, request)
+    assert done.returncode == 1
+    assert "libsqlite3" in done.stderr and "python-build-standalone" in done.stderr
+
+
+def test_same_bytes_wherever_it_is_built(freezer: Freezer, tmp_path: Path) -> None:
+    """Two builds of everything: other directory, HOME, time zone, locale, user name, umask, hash seed of the shell."""
+    digests = []
+    for turn in (1, 2):
+        root = tmp_path / f"turn{turn}" / ("deeper" * turn)
+        root.mkdir(parents=True)
+        for name in ("site", "tool"):
+            (root / name).symlink_to((freezer.root / name).resolve())
+        source = root / "src" / "det" / "cli.py"
+        source.parent.mkdir(parents=True)
+        source.write_text("import needs_data\n\ndef main():\n    print(needs_data.TEXT)\n")
+        environment = {
+            **ENVIRONMENT,
+            "HOME": str(root),
+            "TZ": ("UTC", "Asia/Tokyo")[turn - 1],
+            "USER": f"user{turn}",
+            "LC_ALL": ("C.UTF-8", "C")[turn - 1],
+        }
+        requests: list[tuple[str, contract.Request]] = [
+            (contract.LAYER, contract.LayerRequest("site", "tool", "layer")),
+            (contract.PACK, contract.PackRequest("layer", "pack")),
+            (contract.TRACE, contract.TraceRequest("layer", "site", "trace")),
+            (
+                contract.APP,
+                contract.AppRequest("layer", "app", ("src",), "det.cli:main", trace="trace"),
+            ),
+            (
+                contract.CHECK,
+                contract.CheckRequest("layer", "app", "site", "tool", "check", ("src",), trace="trace"),
+            ),
+            (
+                contract.ASSEMBLE,
+                contract.AssembleRequest(
+                    "layer", "app", "tool", "dist", "det", pack="pack", check="check", build_info={"v": "1"}
+                ),
+            ),
+        ]
+        for program, request in requests:
+            (root / "request.json").write_text(request.to_json())
+            subprocess.run(
+                [
+                    *("/bin/sh", "-c", f"umask {('022', '077')[turn - 1]}; exec \"$@\"", "sh"),
+                    *(sys.executable, *contract.INTERPRETER_FLAGS, str(DRIVER / "__main__.py"), program),
+                    "request.json",
+                ],
+                cwd=root,
+                env=environment,
+                check=True,
+                capture_output=True,
+            )
+        files = {
+            path.relative_to(root).as_posix(): (path.stat().st_mode & 0o777, hashlib.sha256(path.read_bytes()).hexdigest())
+            for folder in ("layer", "pack", "trace", "app", "check", "dist")
+            for path in sorted((root / folder).rglob("*"))
+            if path.is_file()
+        }
+        digests.append(files)
+    first, second = digests
+    assert [name for name in first if first[name] != second.get(name)] == []
+    assert os.path.basename("dist/det") in {Path(name).name for name in first}
+
+
+def test_wrong_requests_are_messages(freezer: Freezer) -> None:
+    app = freezer.app("wrong", {"wrong/cli.py": "def main(): pass\n"}, "wrong.cli:main")
+    for change, said in (
+        ({"entry_point": "wrong.clu"}, "did you mean wrong.cli"),
+        ({"entry_point": "wrong.cli:mian"}, "did you mean main?"),
+        ({"hidden_imports": ("needs_dta",)}, "did you mean needs_data"),
+        ({"collect": ("needs-datum",)}, "did you mean needs-data"),
+    ):
+        done = freezer.run(contract.APP, dataclasses.replace(app, **change))  # type: ignore[arg-type]
+        assert done.returncode == 1, change
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
