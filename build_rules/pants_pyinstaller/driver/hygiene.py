@@ -20,6 +20,13 @@ def _hygiene(CA_FILE, CA_PATH, CA_FILES):
 
     environ = os.environ
 
+    # A program may replace builtins.open while it runs (Temporal's workflow sandbox does, to forbid it). The importer,
+    # and a traceback that asks it for a source, must not fall over that: unfrozen ones keep an open() of their own.
+    import pyimod01_archive
+    import pyimod02_importers
+
+    pyimod01_archive.open = pyimod02_importers.open = open
+
     # The bootloader points the dynamic linker at the bundle. It has done its work when Python runs (the linker reads the
     # variable once, at the start of a process); children are other programs and must not load the bundle's libraries.
     for name in ("LD_LIBRARY_PATH", "LIBPATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"):
@@ -76,7 +83,7 @@ del _hygiene
 
 
 _LAZY_SOURCE = """
-def _lazy(modules, files):
+def _lazy(modules, files, open=open):
     import os
     import sys
     import zlib

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -46,7 +45,7 @@ class DaytonaSandboxes:
             from daytona import AsyncDaytona, DaytonaConfig
 
             key = self._settings.daytona_api_key
-            with _environment_kept():
+            with _no_dotenv_of_the_sdk():
                 self._client = AsyncDaytona(
                     DaytonaConfig(
                         api_key=key.get_secret_value() if key else None,
@@ -140,15 +139,15 @@ def _name(key: str) -> str:
 
 
 @contextlib.contextmanager
-def _environment_kept() -> Iterator[None]:
-    """The SDK reads `.env` itself, and lets it override the environment; ours says that the
-    environment wins."""
-    before = dict(os.environ)
+def _no_dotenv_of_the_sdk() -> Iterator[None]:
+    """The SDK reads `.env` files itself, and lets them override the environment; ours says that the
+    environment wins. It also looks beside its own source file, a folder that a frozen program does
+    not have: the look alone fails there."""
+    from environs import Env
+
+    original = vars(Env)["read_env"]
+    Env.read_env = staticmethod(lambda *_args, **_options: False)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        for name, value in before.items():
-            if os.environ.get(name) != value:
-                os.environ[name] = value
+        Env.read_env = original  # type: ignore[method-assign]
