@@ -59,7 +59,7 @@ class Bench:
         self._launcher_cache = Path(
             os.environ.get("PANTS_SETUP_CACHE") or Path(cache_home, "pants/setup")
         )
-        self._commit = head_commit()
+        self._commit = git("rev-parse", "HEAD")  # a later one must not reach the clones
         self._bumped = (REPOSITORY / BUMPED).read_text()
 
     @property
@@ -198,10 +198,9 @@ class Bench:
         }
 
 
-def head_commit() -> str:
-    """Later commits must not reach the clones of this invocation."""
+def git(*arguments: str) -> str:
     done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
+        ["git", *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout.strip()
 
@@ -267,6 +266,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if options.work:
         options.work.mkdir(parents=True, exist_ok=True)
+    if git("status", "--porcelain"):
+        say("uncommitted changes are not measured: the clones are of HEAD")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.work) as folder:
         bench = Bench(Path(folder), (options.work or Path(folder)) / "kept", options.only)
         try:

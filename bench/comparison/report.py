@@ -18,11 +18,10 @@ MEGABYTE: Final = 1_000_000
 class Quantity(enum.Enum):
     """What a bar judges."""
 
-    CPU_RATIO = "CPU, ours / plain"
-    WALL_RATIO = "wall, ours / plain"
-    WALL_SECONDS = "wall, seconds"
-    CPU_OF_CLEAN = "CPU, ours / our clean build"
-    SIZE_RATIO = "size, ours / plain"
+    CPU_RATIO = "CPU ratio"
+    WALL_SECONDS = "our wall s"
+    CPU_OF_CLEAN = "CPU / our clean"
+    SIZE_RATIO = "size ratio"
     SAME_BYTES = "same bytes"
 
 
@@ -48,10 +47,10 @@ SCENARIOS: Final = (
     Scenario("ten", "ten binaries over one resolve, clean", Quantity.CPU_OF_CLEAN, 2.0, 1.4),
     Scenario("size", "one-file size", Quantity.SIZE_RATIO, 0.80, 0.65),
     Scenario("size-onedir", "one-dir size", Quantity.SIZE_RATIO),
-    Scenario("error", "one-file start to the configuration error", Quantity.WALL_RATIO, 0.6, 0.4),
-    Scenario("polling", "one-file start to polling", Quantity.WALL_RATIO, 0.7, 0.4),
-    Scenario("error-onedir", "one-dir start to the configuration error", Quantity.WALL_RATIO),
-    Scenario("polling-onedir", "one-dir start to polling", Quantity.WALL_RATIO),
+    Scenario("error", "one-file start to the configuration error", Quantity.CPU_RATIO, 0.6, 0.4),
+    Scenario("polling", "one-file start to polling", Quantity.CPU_RATIO, 0.7, 0.4),
+    Scenario("error-onedir", "one-dir start to the configuration error", Quantity.CPU_RATIO),
+    Scenario("polling-onedir", "one-dir start to polling", Quantity.CPU_RATIO),
     Scenario("bytes", "two clean builds elsewhere", Quantity.SAME_BYTES, 1.0),
 )
 
@@ -139,12 +138,10 @@ def rows(measured: Measurements) -> list[Row]:
         if not runs:
             continue
         plain_cpu, ours_cpu = (usage.cpu_s if usage else None for usage in (plain, ours))
-        plain_wall, ours_wall = (usage.wall_s if usage else None for usage in (plain, ours))
         value = {
             None: _ratio(ours_cpu, plain_cpu),
             Quantity.CPU_RATIO: _ratio(ours_cpu, plain_cpu),
-            Quantity.WALL_RATIO: _ratio(ours_wall, plain_wall),
-            Quantity.WALL_SECONDS: ours_wall,
+            Quantity.WALL_SECONDS: ours.wall_s if ours else None,
             Quantity.CPU_OF_CLEAN: _ratio(ours_cpu, our_clean.cpu_s if our_clean else None),
             Quantity.SIZE_RATIO: _ratio(ours_bytes, plain_bytes),
             Quantity.SAME_BYTES: same,
@@ -154,37 +151,37 @@ def rows(measured: Measurements) -> list[Row]:
 
 
 _HEADER: Final = (
-    *("scenario", "plain CPU s", "ours CPU s", "plain wall s", "ours wall s"),
-    *("plain MB", "ours MB", "runs", "judged", "value", "bar", "aim", "verdict"),
+    *("scenario", "CPU s: plain", "ours", "ratio", "wall s: plain", "ours", "ratio"),
+    *("MB: plain", "ours", "ratio", "runs", "judged by", "value", "bar", "aim", "verdict"),
 )
 
 
+def _pair(plain: float | None, ours: float | None, digits: int) -> tuple[str, str, str]:
+    return (_number(plain, digits), _number(ours, digits), _number(_ratio(ours, plain)))
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _megabytes(usage: Usage | None, size: float | None) -> float | None:
+    found = usage.peak_bytes if usage else size
+    return None if found is None else found / MEGABYTE
+
+
 def _cells(row: Row) -> tuple[str, ...]:
-    def number(value: float | None, digits: int = 2) -> str:
-        return "" if value is None else f"{value:.{digits}f}"
-
-    def megabytes(usage: Usage | None, size: float | None) -> str:
-        found = usage.peak_bytes if usage else size
-        return "" if found is None else f"{found / MEGABYTE:.1f}"
-
-    scenario = row.scenario
-    quantity = scenario.quantity
-    value = number(row.value)
-    if quantity is Quantity.SAME_BYTES:
-        value = "yes" if row.value else "no"
+    scenario, plain, ours = row.scenario, row.plain, row.ours
+    same = scenario.quantity is Quantity.SAME_BYTES
     return (
         scenario.title,
-        number(row.plain.cpu_s if row.plain else None),
-        number(row.ours.cpu_s if row.ours else None),
-        number(row.plain.wall_s if row.plain else None),
-        number(row.ours.wall_s if row.ours else None),
-        megabytes(row.plain, row.plain_bytes),
-        megabytes(row.ours, row.ours_bytes),
+        *_pair(plain.cpu_s if plain else None, ours.cpu_s if ours else None, 2),
+        *_pair(plain.wall_s if plain else None, ours.wall_s if ours else None, 2),
+        *_pair(_megabytes(plain, row.plain_bytes), _megabytes(ours, row.ours_bytes), 1),
         str(row.runs),
-        (quantity or Quantity.CPU_RATIO).value if row.value is not None else "",
-        value,
-        "" if quantity is Quantity.SAME_BYTES else number(scenario.bar),
-        number(scenario.aim),
+        scenario.quantity.value if scenario.quantity and row.value is not None else "",
+        ("yes" if row.value else "no") if same else _number(row.value),
+        "" if same else _number(scenario.bar),
+        _number(scenario.aim),
         row.verdict.value if row.verdict else "",
     )
 
