@@ -113,51 +113,74 @@ class Bench:
         say(f"{scenario}, {side}: {usage.cpu_s:.1f} s of CPU, {usage.wall_s:.1f} s")
         self.measured.add(side, scenario, usage)
 
+    def _part(self, name: str, work: Callable[[], None]) -> None:
+        """Do one part, if it is chosen. If it fails the others still count."""
+        if name not in self._only:
+            return
+        try:
+            work()
+        except (BenchError, CommandFailed) as error:
+            say(f"{name} failed: {error}")
+            self.measured.failed.append(f"{name}: {error}")
+
     def run(self, number: int) -> None:
-        """One run of all chosen scenarios, the two sides in turn."""
+        """One run of all chosen scenarios, the two sides in turn.
+
+        Raises CommandFailed or BenchError if a clean build fails, from which the others start.
+        """
         surroundings = SURROUNDINGS[number % len(SURROUNDINGS)]
-        chosen = set(self._only)
-        if chosen - {"ten"}:
+        if set(self._only) - {"ten"}:
             with self._ours(f"ours-{number}", surroundings) as (our, our_clone):
                 clone = self._clone(f"plain-{number}", surroundings)
                 plain = Plain(clone, self._python, self._pip_cache)
-                self._compare(number, chosen, our, our_clone, plain, clone)
-        if "ten" in chosen:
+                # It counts whatever was chosen.
+                self._add(OURS, "clean", our.build)
+                self.measured.digests.append(our.digest())
+                self._add(PLAIN, "clean", plain.clean)
+                self.phases.append(plain.phases)
+                self.tools = plain.versions()
+                self._changes(number, our, our_clone, plain, clone)
+        if "ten" in self._only:
             with self._ours(f"ten-{number}", surroundings) as (our, _):
-                self._add(OURS, "ten", our.build_ten)
+                self._part("ten", lambda: self._add(OURS, "ten", our.build_ten))
 
-    def _compare(
-        self, number: int, chosen: set[str], our: Ours, our_clone: Clone, plain: Plain, clone: Clone
+    def _changes(
+        self, number: int, our: Ours, our_clone: Clone, plain: Plain, clone: Clone
     ) -> None:
-        # The others start from a clean build, so it is made, and counts, whatever was chosen.
-        self._add(OURS, "clean", our.build)
-        self.measured.digests.append(our.digest())
-        self._add(PLAIN, "clean", plain.clean)
-        self.phases.append(plain.phases)
-        self.tools = plain.versions()
-        if "start" in chosen:
-            self._starts("", our.one_file, plain.one_file)
-        if "nothing" in chosen:
+        """What follows a clean build, each with the state that the one before has left."""
+
+        def nothing() -> None:
             self._add(OURS, "nothing", our.build)
             self._add(PLAIN, "nothing", plain.build)
-        if "line" in chosen:
+
+        def line() -> None:
             our_clone.change_line(number)
             clone.change_line(number)
             self._add(OURS, "line", our.build)
             self._add(PLAIN, "line", plain.build)
-        if "version" in chosen:
+
+        def version() -> None:
             self._add(OURS, "version", lambda: our.build(version="99.0.1"))
             self._add(PLAIN, "version", lambda: plain.build(version="99.0.1"))
-        if "onedir" in chosen:
+
+        def one_dir() -> None:
             self._add(OURS, "onedir", our.build_one_dir)
             self._add(PLAIN, "onedir", plain.build_one_dir)
-            if "start" in chosen:
-                self._starts("-onedir", our.one_dir, plain.one_dir)
-        if "bump" in chosen:
+
+        def bump() -> None:
             our_clone.bump(self._pin)
             clone.bump(self._pin)
             self._add(OURS, "bump", our.build)
             self._add(PLAIN, "bump", lambda: plain.install().then(plain.build()))
+
+        self._part("start", lambda: self._starts("", our.one_file, plain.one_file))
+        self._part("nothing", nothing)
+        self._part("line", line)
+        self._part("bump", bump)
+        self._part("version", version)
+        self._part("onedir", one_dir)
+        if our.one_dir.exists() and plain.one_dir.exists():
+            self._part("start", lambda: self._starts("-onedir", our.one_dir, plain.one_dir))
 
     def _starts(self, suffix: str, our: Path, plain: Path) -> None:
         log = self._folder / "starts.log"
@@ -256,6 +279,8 @@ def show(bench: Bench) -> bool:
         if scenario.bar is not None and scenario.key not in {row.scenario.key for row in found}:
             print(f"not measured: {scenario.title}")
     print(f"written: {RESULT}")
+    for failure in bench.measured.failed:
+        print(f"failed: {failure}")
     return all(row.verdict is not Verdict.MISSED for row in found)
 
 
@@ -274,10 +299,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             bench.warm()
             for number in range(options.runs):
                 bench.run(number)
-            kept = show(bench)
         except (BenchError, CommandFailed) as error:
             say(str(error))
-            return 1
+            bench.measured.failed.append(str(error))
+        kept = show(bench)
+    if bench.measured.failed:
+        return 1
     return 1 if options.strict and not kept else 0
 
 

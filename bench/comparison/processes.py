@@ -2,9 +2,10 @@
 
 CPU time is exact, not sampled: the kernel's accounts of the command and of every child that it
 waited for (`wait4`), plus, for a daemon that works for the command, the difference of the accounts
-of the daemon and of its descendants in /proc, which include the children that have ended. Peak
-memory is sampled: the largest sum of the resident sets of all these processes, so pages that they
-share count more than once.
+of the daemon and of its descendants in /proc, which include the children that have ended. Sampled
+are the peak memory, the largest sum of the resident sets of all these processes (so pages that they
+share count more than once), and how the CPU time divides among programs (so each process lacks its
+last fraction of a second).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -32,11 +34,15 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU and wall time in seconds, peak memory in bytes."""
+    """CPU and wall time in seconds, peak memory in bytes.
+
+    programs: the CPU time, as far as sampled, by what `program_name` says.
+    """
 
     cpu_s: float
     wall_s: float
     peak_bytes: int
+    programs: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def then(self, other: Usage) -> Usage:
         """The cost of this command followed by the other."""
@@ -44,15 +50,17 @@ class Usage:
             self.cpu_s + other.cpu_s,
             self.wall_s + other.wall_s,
             max(self.peak_bytes, other.peak_bytes),
+            Counter(self.programs) + Counter(other.programs),
         )
 
 
 @dataclass(frozen=True)
 class Stat:
-    """One process in /proc: `ticks` of itself and of the children that it has waited for."""
+    """One process in /proc: `own_ticks` of itself, `ticks` with the children it has waited for."""
 
     pid: int
     parent: int
+    own_ticks: int
     ticks: int
     resident_pages: int
 
@@ -64,6 +72,7 @@ def parse_stat(text: str) -> Stat:
     return Stat(
         pid=int(head.split(" ", 1)[0]),
         parent=int(fields[1]),
+        own_ticks=sum(int(field) for field in fields[11:13]),
         ticks=sum(int(field) for field in fields[11:15]),  # utime, stime, cutime, cstime
         resident_pages=int(fields[21]),
     )
@@ -101,26 +110,68 @@ def cpu_seconds(roots: Iterable[int]) -> float:
     return sum(process.ticks for process in tree(all_processes(), roots)) / _TICKS_PER_S
 
 
-def resident_bytes(roots: Iterable[int]) -> int:
-    return sum(process.resident_pages for process in tree(all_processes(), roots)) * _PAGE_BYTES
+def program_name(arguments: Sequence[str]) -> str:
+    """What to call a process: its script or module and that one's first word, else its program."""
+    # A daemon may have written more into its title than a path.
+    program = Path(arguments[0].split(" [")[0]).name if arguments else "?"
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument == "-m":
+            return next(rest, program)
+        if argument in ("-c", "-"):
+            break
+        if argument.endswith(".py"):
+            word = next(rest, "")
+            name = Path(argument)
+            shown = name.parent.name if name.name == "__main__.py" else name.name
+            return f"{shown} {word}".strip() if word.isalpha() else shown
+    return program
 
 
-class PeakMemory:
-    """Samples the memory of process trees, from entering the context to leaving it."""
+def _name_of(pid: int) -> str:
+    try:
+        line = (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return "?"
+    return program_name(line.decode(errors="replace").split("\0")[:-1])
+
+
+class Sampler:
+    """Watches process trees, from entering the context to leaving it."""
 
     def __init__(self, *roots: int) -> None:
         self.peak_bytes = 0
         self._roots = roots
+        self._names: dict[int, str] = {}
+        self._last: dict[int, int] = {}
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._start = {one.pid: one.own_ticks for one in tree(all_processes(), roots)}
 
-    def _sample(self) -> None:
+    @property
+    def programs(self) -> dict[str, float]:
+        """CPU seconds by program since the beginning, the most expensive first."""
+        found: Counter[str] = Counter()
+        for pid, ticks in self._last.items():
+            found[self._names[pid]] += ticks - self._start.get(pid, 0)
+        return {name: ticks / _TICKS_PER_S for name, ticks in found.most_common() if ticks}
+
+    def _watch(self) -> None:
         while True:
-            self.peak_bytes = max(self.peak_bytes, resident_bytes(self._roots))
+            self._sample()
             if self._done.wait(_SAMPLE_S):
                 return
 
-    def __enter__(self) -> PeakMemory:
+    def _sample(self) -> None:
+        pages = 0
+        for process in tree(all_processes(), self._roots):
+            pages += process.resident_pages
+            # Named at every look: it may have been a fork of its parent at the first one.
+            self._names[process.pid] = _name_of(process.pid)
+            self._last[process.pid] = process.own_ticks
+        self.peak_bytes = max(self.peak_bytes, pages * _PAGE_BYTES)
+
+    def __enter__(self) -> Sampler:
         self._thread.start()
         return self
 
@@ -161,7 +212,7 @@ def measure(
             umask=umask,
         )
         try:
-            with PeakMemory(process.pid, *daemons) as memory:
+            with Sampler(process.pid, *daemons) as sampler:
                 _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.send_signal(signal.SIGTERM)
@@ -174,5 +225,8 @@ def measure(
     if daemon is not None and not (_PROC / str(daemon)).exists():
         raise CommandFailed(f"the daemon {daemon} did not survive the command (log: {log})")
     return Usage(
-        usage.ru_utime + usage.ru_stime + cpu_seconds(daemons) - before, wall_s, memory.peak_bytes
+        usage.ru_utime + usage.ru_stime + cpu_seconds(daemons) - before,
+        wall_s,
+        sampler.peak_bytes,
+        sampler.programs,
     )

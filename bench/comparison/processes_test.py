@@ -14,6 +14,7 @@ from comparison.processes import (
     Usage,
     measure,
     parse_stat,
+    program_name,
     tree,
 )
 
@@ -28,7 +29,9 @@ NESTED = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN!r
 
 
 def test_stat_counts_children_that_have_ended() -> None:
-    assert parse_stat(LINE) == Stat(pid=4242, parent=17, ticks=1475, resident_pages=35586)
+    assert parse_stat(LINE) == Stat(
+        pid=4242, parent=17, own_ticks=175, ticks=1475, resident_pages=35586
+    )
 
 
 def test_own_stat_is_readable() -> None:
@@ -38,9 +41,24 @@ def test_own_stat_is_readable() -> None:
 
 def test_tree_holds_roots_and_descendants_once() -> None:
     processes = [
-        Stat(pid, parent, 1, 1) for pid, parent in ((1, 0), (2, 1), (3, 2), (4, 1), (9, 1))
+        Stat(pid, parent, 1, 1, 1) for pid, parent in ((1, 0), (2, 1), (3, 2), (4, 1), (9, 1))
     ]
     assert {process.pid for process in tree(processes, [2, 3, 4, 77])} == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["/venv/bin/python", "-m", "PyInstaller", "--noconfirm"], "PyInstaller"),
+        (["/bin/python3.13", "-s", "-X", "utf8", "d/__main__.py", "layer", "r.json"], "d layer"),
+        (["python", "tool.py", "--fast"], "tool.py"),
+        (["pantsd [/some/clone]", ""], "pantsd"),
+        (["/usr/bin/strip", "lib.so"], "strip"),
+        ([], "?"),
+    ],
+)
+def test_program_names(arguments: list[str], expected: str) -> None:
+    assert program_name(arguments) == expected
 
 
 def run(folder: Path, program: str, daemon: int | None = None, exit_code: int = 0) -> Usage:
@@ -59,6 +77,7 @@ def test_cpu_includes_grandchildren(tmp_path: Path) -> None:
     assert usage.cpu_s >= BURN_S
     assert usage.wall_s >= BURN_S * 0.9
     assert usage.peak_bytes > 1_000_000
+    assert sum(usage.programs.values()) >= BURN_S / 2
 
 
 def test_cpu_includes_the_daemon_and_the_children_it_waited_for(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class Measurements:
     sizes: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
     """SHA-256 of our executable after each clean build."""
+    failed: list[str] = field(default_factory=list)
+    """What could not be measured, and why."""
 
     def add(self, side: str, scenario: str, usage: Usage) -> None:
         self.usages.setdefault((side, scenario), []).append(usage)
@@ -213,6 +215,10 @@ def document(measured: Measurements, about: Mapping[str, object]) -> dict[str, o
             "cpu_s": [round(usage.cpu_s, 3) for usage in usages],
             "wall_s": [round(usage.wall_s, 3) for usage in usages],
             "peak_bytes": [usage.peak_bytes for usage in usages],
+            "programs_cpu_s": [
+                {name: round(cpu_s, 2) for name, cpu_s in usage.programs.items()}
+                for usage in usages
+            ],
         }
     for (side, key), sizes in measured.sizes.items():
         sides[side][key] = {"bytes": sizes}
@@ -220,6 +226,7 @@ def document(measured: Measurements, about: Mapping[str, object]) -> dict[str, o
         **about,
         "measured": sides,
         "sha256": measured.digests,
+        "failed": measured.failed,
         "rows": [
             {
                 "scenario": row.scenario.key,

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from comparison.processes import CommandFailed, PeakMemory, Usage, cpu_seconds, measure
+from comparison.processes import CommandFailed, Sampler, Usage, cpu_seconds, measure
 from support.process import RunningProcess
 
 CONFIGURATION_ERROR: Final = 2
@@ -63,7 +63,7 @@ def to_polling(executable: Path, temporal: str) -> Usage:
         started = time.monotonic()
         with (
             RunningProcess([executable], environment, cwd=Path(home)) as process,
-            PeakMemory(process.pid) as memory,
+            Sampler(process.pid) as sampler,
         ):
             try:
                 process.wait_for_line(is_polling, _POLLING_TIMEOUT_S)
@@ -75,7 +75,7 @@ def to_polling(executable: Path, temporal: str) -> Usage:
                 raise CommandFailed(str(error)) from None
             if code:
                 raise CommandFailed(f"{executable}: exit code {code} after SIGTERM")
-        return Usage(cpu_s, wall_s, memory.peak_bytes)
+        return Usage(cpu_s, wall_s, sampler.peak_bytes)
 
 
 def size(path: Path) -> int:
