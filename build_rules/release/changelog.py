@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from release.errors import ReleaseError
+from release.programs import installed_program
 
 _CONFIGURATION = Path(__file__).with_name("cliff.toml")
 _PROGRAM = "git-cliff"
-
-
-def _git_cliff() -> Path:
-    """The executable that the distribution of that name installs."""
-    try:
-        files = distribution(_PROGRAM).files or []
-    except PackageNotFoundError as error:
-        raise ReleaseError(f"{_PROGRAM} is not installed beside this program") from error
-    for file in files:
-        if file.name in (_PROGRAM, f"{_PROGRAM}.exe"):
-            return Path(str(file.locate())).resolve()
-    raise ReleaseError(f"the distribution {_PROGRAM} holds no executable of that name")
 
 
 def _run(command: list[str], repository: Path) -> subprocess.CompletedProcess[str]:
@@ -66,7 +54,7 @@ def changelog(repository: Path, tag: str, prefix: str) -> str:
     previous = previous_tag(repository, head, prefix)
     span = head if previous is None else f"refs/tags/{previous}..{head}"
     command = [
-        str(_git_cliff()),
+        str(installed_program(_PROGRAM, of=_PROGRAM)),
         "--config",
         str(_CONFIGURATION),
         "--repository",

