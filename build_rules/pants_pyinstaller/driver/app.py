@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import contract, firstparty, index, selection
+from . import contract, firstparty, index, scan, selection
+from .distributions import normalize
 from .errors import DriverError, listing
 from .progress import step
 
@@ -109,7 +110,8 @@ def entry_source(
     module, colon, function = entry_point.partition(":")
     if not _NAME.match(module) or (colon and not _NAME.match(function)):
         raise DriverError(
-            f"entry_point: {entry_point!r} is neither package.module, package.module:function nor the path of a .py file"
+            f"entry_point: {entry_point!r} is neither package.module, "
+            "package.module:function nor the path of a .py file"
         )
     target = sources.get(module)
     if target is None or target.kind == "namespace":
@@ -242,9 +244,7 @@ def _script_imports(
         code = compile(text, label, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise DriverError(f"{label}:{error.lineno}: {error.msg}") from None
-    script = firstparty.Source(
-        "__main__", "module", "", "", b"", firstparty.scan.scan(code, text.encode())
-    )
+    script = firstparty.Source("__main__", "module", "", "", b"", scan.scan(code, text.encode()))
     found, absent = firstparty.imports_of(script, sources, layer, shadowed)
     return found, [firstparty.Missing(name, label, "top-level") for name in sorted(absent)]
 
@@ -334,13 +334,14 @@ def _refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
     raise DriverError(
         "two distributions of the resolve install different contents under one name, and which one an environment has "
         f"depends on the order of installation:\n{listing(lines)}\n"
-        "Remove one of the distributions from the resolve, or list the module in `excludes` if the program does not use it."
+        "Remove one of the distributions from the resolve, or list the module in `excludes` "
+        "if the program does not use it."
     )
 
 
 def _requires(line: str, key: str) -> bool:
     match = re.match(r"[\w.-]+", line)
-    return bool(match) and selection.normalize(match.group()) == key
+    return match is not None and normalize(match.group()) == key
 
 
 def _write_warnings(

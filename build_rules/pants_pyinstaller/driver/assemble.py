@@ -202,8 +202,10 @@ def forbid_host_libraries(layers: bundle.Layers, policy: str) -> None:
             step(f"host library: {line}")
     if policy == contract.HOST_LIBRARIES_DENY and found:
         raise DriverError(
-            f"host_libraries is 'deny', but the bundle holds libraries of the building machine:\n{listing(described, 100)}\n"
-            "Build with an interpreter that brings its own libraries (python-build-standalone), or use 'list' or 'allow'."
+            f"host_libraries is 'deny', but the bundle holds libraries of the building machine:\n"
+            f"{listing(described, 100)}\n"
+            "Build with an interpreter that brings its own libraries (python-build-standalone), "
+            "or use 'list' or 'allow'."
         )
 
 

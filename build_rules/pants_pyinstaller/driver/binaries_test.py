@@ -17,7 +17,7 @@ import pytest
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver.conftest import DRIVER, ENVIRONMENT, Freezer, start
 
-PROGRAM = '''
+PROGRAM = """
 import sys
 
 
@@ -56,13 +56,15 @@ def main():
             time.sleep(0.05)
         time.sleep(0.3)
         print("terms", len(count), flush=True)
-'''
+"""
 
 
 @pytest.fixture(scope="module", params=[contract.ONE_FILE, contract.ONE_DIR])
 def program(freezer: Freezer, request: pytest.FixtureRequest) -> Path:
     mode: str = request.param
-    app = freezer.app(f"prog_{mode}", {"prog/__init__.py": "", "prog/cli.py": PROGRAM}, "prog.cli:main")
+    app = freezer.app(
+        f"prog_{mode}", {"prog/__init__.py": "", "prog/cli.py": PROGRAM}, "prog.cli:main"
+    )
     return freezer.freeze(app, mode=mode, build_info={"version": "1.2", "commit": "abc"})
 
 
@@ -98,7 +100,9 @@ def test_native_module_that_stayed_packed_works(program: Path) -> None:
 
 
 def test_term_reaches_the_program_once(program: Path) -> None:
-    with subprocess.Popen([program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGTERM)
@@ -107,7 +111,9 @@ def test_term_reaches_the_program_once(program: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_killed_parent_leaves_nothing(program: Path) -> None:
-    with subprocess.Popen([program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         pid, unpacked = process.stdout.readline().split()
         process.kill()
@@ -134,18 +140,23 @@ def test_sidecars_say_what_is_inside(program: Path) -> None:
     manifest = json.loads((folder / contract.MANIFEST).read_text())
     assert manifest["executable"]["sha256"] == hashlib.sha256(program.read_bytes()).hexdigest()
     assert manifest["build_info"] == {"commit": "abc", "version": "1.2"}
-    assert {item["name"] for item in manifest["host_libraries"]} >= {"libz.so.1"} or sys.platform != "linux"
+    assert {item["name"] for item in manifest["host_libraries"]} >= {
+        "libz.so.1"
+    } or sys.platform != "linux"
     notices = json.loads((folder / contract.NOTICES).read_text())
     assert any(item["name"] == "CPython" and item["texts"] for item in notices)
 
 
 def test_host_libraries_can_be_denied(freezer: Freezer) -> None:
-    app = freezer.app("denied", {"den/cli.py": "import sqlite3\n\ndef main(): pass\n"}, "den.cli:main")
+    app = freezer.app(
+        "denied", {"den/cli.py": "import sqlite3\n\ndef main(): pass\n"}, "den.cli:main"
+    )
     freezer.must(contract.APP, app)
     request = freezer.assembly(app, check=None, host_libraries=contract.HOST_LIBRARIES_DENY)
     done = freezer.run(contract.ASSEMBLE, request)
     assert done.returncode == 1
-    assert "libsqlite3" in done.stderr and "python-build-standalone" in done.stderr
+    assert "libsqlite3" in done.stderr
+    assert "python-build-standalone" in done.stderr
 
 
 def test_same_bytes_wherever_it_is_built(freezer: Freezer, tmp_path: Path) -> None:
@@ -176,12 +187,21 @@ def test_same_bytes_wherever_it_is_built(freezer: Freezer, tmp_path: Path) -> No
             ),
             (
                 contract.CHECK,
-                contract.CheckRequest("layer", "app", "site", "tool", "check", ("src",), trace="trace"),
+                contract.CheckRequest(
+                    "layer", "app", "site", "tool", "check", ("src",), trace="trace"
+                ),
             ),
             (
                 contract.ASSEMBLE,
                 contract.AssembleRequest(
-                    "layer", "app", "tool", "dist", "det", pack="pack", check="check", build_info={"v": "1"}
+                    "layer",
+                    "app",
+                    "tool",
+                    "dist",
+                    "det",
+                    pack="pack",
+                    check="check",
+                    build_info={"v": "1"},
                 ),
             ),
         ]
@@ -189,8 +209,13 @@ def test_same_bytes_wherever_it_is_built(freezer: Freezer, tmp_path: Path) -> No
             (root / "request.json").write_text(request.to_json())
             subprocess.run(
                 [
-                    *("/bin/sh", "-c", f"umask {('022', '077')[turn - 1]}; exec \"$@\"", "sh"),
-                    *(sys.executable, *contract.INTERPRETER_FLAGS, str(DRIVER / "__main__.py"), program),
+                    *("/bin/sh", "-c", f'umask {("022", "077")[turn - 1]}; exec "$@"', "sh"),
+                    *(
+                        sys.executable,
+                        *contract.INTERPRETER_FLAGS,
+                        str(DRIVER / "__main__.py"),
+                        program,
+                    ),
                     "request.json",
                 ],
                 cwd=root,
@@ -199,7 +224,10 @@ def test_same_bytes_wherever_it_is_built(freezer: Freezer, tmp_path: Path) -> No
                 capture_output=True,
             )
         files = {
-            path.relative_to(root).as_posix(): (path.stat().st_mode & 0o777, hashlib.sha256(path.read_bytes()).hexdigest())
+            path.relative_to(root).as_posix(): (
+                path.stat().st_mode & 0o777,
+                hashlib.sha256(path.read_bytes()).hexdigest(),
+            )
             for folder in ("layer", "pack", "trace", "app", "check", "dist")
             for path in sorted((root / folder).rglob("*"))
             if path.is_file()
@@ -218,7 +246,7 @@ def test_wrong_requests_are_messages(freezer: Freezer) -> None:
         ({"hidden_imports": ("needs_dta",)}, "did you mean needs_data"),
         ({"collect": ("needs-datum",)}, "did you mean needs-data"),
     ):
-        done = freezer.run(contract.APP, dataclasses.replace(app, **change))  # type: ignore[arg-type]
+        done = freezer.run(contract.APP, dataclasses.replace(app, **change))
         assert done.returncode == 1, change
         assert said in done.stderr
         assert "Traceback" not in done.stderr

@@ -159,7 +159,8 @@ def options(
         )
         if not known:
             raise DriverError(
-                f"python_options: {option!r} is none of u, v, O, OO, 'W <warning>', 'X <key[=value]>', hash_seed=<number>"
+                f"python_options: {option!r} is none of u, v, O, OO, "
+                "'W <warning>', 'X <key[=value]>', hash_seed=<number>"
             )
     if not any(option.startswith("X utf8") for option in chosen):
         chosen.append("X utf8")

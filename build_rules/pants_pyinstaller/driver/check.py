@@ -1,9 +1,9 @@
 """The application's half of the proof: one frozen run of what it imports, at every change.
 
-Bundled is exactly the selection. Imported is every first-party module and everything that first-party code imports, also
-inside functions. What is asked for and missing, though the layer has it, joins the selection and the run is repeated; so the
-selection is derived from what the program does. Modules of the layer that this run does not reach were imported frozen by
-the layer's trace, and what they needed is in the selection by its closure.
+Bundled is exactly the selection. Imported is every first-party module and everything that first-party code imports,
+also inside functions. What is asked for and missing, though the layer has it, joins the selection and the run is
+repeated; so the selection is derived from what the program does. Modules of the layer that this run does not reach
+were imported frozen by the layer's trace, and what they needed is in the selection by its closure.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def run(request: contract.CheckRequest) -> None:
                 extra_modules |= modules
                 extra_files |= files
                 step(
-                    f"check: {', '.join(sorted(modules | files)[:8])} found missing at run time: added (run {attempt + 2})"
+                    f"check: {', '.join(sorted(modules | files)[:8])} "
+                    f"found missing at run time: added (run {attempt + 2})"
                 )
                 probing.release(work)
                 layers = bundle.load(
@@ -75,11 +76,11 @@ def run(request: contract.CheckRequest) -> None:
     refuse([item for item in differences if item.module not in allow], report, allow)
     # Dynamic imports that the trace saw are part of the closure: `assemble` has no trace, so they are named here.
     plain = selection.select(layers.layer, layers.app.request, {})
-    result = {
+    result: dict[str, Any] = {
         "schema": contract.SCHEMA,
         "modules": sorted(selected - set(plain.modules)),
         "files": sorted(set(layers.chosen.files) - set(plain.files)),
-        "accepted": {name: reason for name, reason in sorted(allow.items())},
+        "accepted": dict(sorted(allow.items())),
     }
     os.makedirs(request.output, exist_ok=True)
     with open(
@@ -216,7 +217,8 @@ def _compare(
                         f"has the attribute {fault[2]!r}",
                         f"lacks the attribute {fault[2]!r}",
                         "another module of that name is in the bundle, or it fell back because something was missing",
-                        f"look for a second distribution that owns {fault[1].partition('.')[0]!r}, or add what it loads to hidden_imports",
+                        f"look for a second distribution that owns {fault[1].partition('.')[0]!r}, "
+                        "or add what it loads to hidden_imports",
                     )
                 )
     return found
@@ -234,7 +236,8 @@ def refuse(
         if fault[0] == "version" and fault[1] not in allow:
             lines.append(
                 f"  metadata of {fault[1]}\n    unfrozen: version {fault[2]}\n    frozen:   {fault[3]}\n"
-                "    cause:    its dist-info directory is not in the bundle\n    remedy:   add the distribution to collect"
+                "    cause:    its dist-info directory is not in the bundle\n"
+                "    remedy:   add the distribution to collect"
             )
         elif fault[0] == "resource" and fault[1] not in allow:
             lines.append(

@@ -1,7 +1,7 @@
 """Modules compiled and scanned, once for each content: a cache of packs, one pack for each distribution.
 
-A pack holds, for the Python files of one distribution, the compressed code (as a PYZ archive stores it) and the scan. Its
-key is the content of those files, so that a bumped distribution compiles and scans its own files alone.
+A pack holds, for the Python files of one distribution, the compressed code (as a PYZ archive stores it) and the
+scan. Its key is the content of those files, so that a bumped distribution compiles and scans its own files alone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def compile_module(source: bytes, path: str, optimize: int) -> tuple[CodeType | 
         scanned = (
             code if optimize == 0 else compile(source, path, "exec", dont_inherit=True, optimize=0)
         )
-        assert isinstance(code, CodeType) and isinstance(scanned, CodeType)
+        assert isinstance(code, CodeType)
+        assert isinstance(scanned, CodeType)
         return code, scan.scan(scanned, _utf8(source))
 
 

@@ -42,8 +42,8 @@ def owned_twice(
 def winners(site: str, names: Sequence[str], library: Sequence[str]) -> dict[str, str]:
     """What an ordinary environment ends up with: name -> file of ``sys.modules[name]`` after importing it unfrozen.
 
-    A package that replaces itself by another file while it is imported (python-multipart's shim does) is so seen through.
-    Names whose import fails are left out: the analysis then does what Python's finders do.
+    A package that replaces itself by another file while it is imported (python-multipart's shim does) is so seen
+    through. Names whose import fails are left out: the analysis then does what Python's finders do.
     """
     if not names:
         return {}

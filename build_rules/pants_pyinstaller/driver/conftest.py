@@ -230,9 +230,8 @@ class Freezer:
 def tool_directory() -> Path:
     """The directory that PyInstaller is installed in."""
     spec = importlib.util.find_spec("PyInstaller")
-    assert spec is not None and spec.origin is not None, (
-        "these tests need PyInstaller beside pytest"
-    )
+    assert spec is not None, "these tests need PyInstaller beside pytest"
+    assert spec.origin is not None
     return Path(spec.origin).parent.parent
 
 

@@ -1,16 +1,16 @@
 """What the rules and the driver's programs agree on: requests, outputs, names of files.
 
-The rules (Pants' own Python, 3.9) import this module to write a request; the programs (the target's Python) import it to
-read one. Hence: standard library only, syntax of Python 3.9, no import of anything else here.
+The rules (Pants' own Python, 3.9) import this module to write a request; the programs (the target's Python) import
+it to read one. Hence: standard library only, syntax of Python 3.9, no import of anything else here.
 
 One program = one process. It is started in the sandbox's root as
 
     PYTHON *INTERPRETER_FLAGS <driver directory>/__main__.py PROGRAM REQUEST.json
 
-with ``ENVIRONMENT`` in its environment and a request written by ``Request.to_json``. Every path in a request is relative
-to the sandbox's root and uses ``/``, so that a native, an emulated and a Wine process see the same request. A program
-writes below ``output`` alone, never into its inputs, and keeps reusable parts in ``cache`` (an append-only directory that
-other processes may use at the same time; absent or empty is fine).
+with ``ENVIRONMENT`` in its environment and a request written by ``Request.to_json``. Every path in a request is
+relative to the sandbox's root and uses ``/``, so that a native, an emulated and a Wine process see the same request.
+A program writes below ``output`` alone, never into its inputs, and keeps reusable parts in ``cache`` (an append-only
+directory that other processes may use at the same time; absent or empty is fine).
 
 Exit codes: 0 success; 1 a mistake that a person can mend, its message on stderr without a traceback; other: a fault of
 the program. Progress goes to stderr, one line a step.

@@ -1,4 +1,5 @@
-"""The executable file, written by PyInstaller's own EXE: bootloader, resources, archive, signature in the right order."""
+"""The executable file, written by PyInstaller's own EXE: bootloader, resources, archive, signature in the right
+order."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def write(
 
     :raises DriverError: an icon, version file or identity that PyInstaller refuses.
     """
-    from PyInstaller.building.api import EXE  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from PyInstaller.building.api import EXE
 
     exe: Any = EXE.__new__(EXE)
     exe.name = os.path.abspath(output)
@@ -82,5 +83,6 @@ def _windows(exe: Any, request: contract.AssembleRequest) -> None:
             )
         except Exception as error:
             raise DriverError(
-                f"windows_version_info: {request.windows_version_info} is no version resource: {type(error).__name__}: {error}"
+                f"windows_version_info: {request.windows_version_info} is no version resource: "
+                f"{type(error).__name__}: {error}"
             ) from None

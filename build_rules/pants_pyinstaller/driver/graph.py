@@ -6,6 +6,7 @@ PyInstaller's. Replaced is only how a source becomes a list of imports, and wher
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
 import marshal
 import os
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from PyInstaller import HOMEPATH  # type: ignore[import-untyped,import-not-found,unused-ignore]
+from PyInstaller import HOMEPATH
 from PyInstaller.depend import bytecode, imphookapi
 from PyInstaller.depend.analysis import PyiModuleGraph
 from PyInstaller.lib.modulegraph import modulegraph as mg
@@ -127,11 +128,11 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         if loader.is_package(fqname.rpartition(".")[-1]):
             node = self.createNode(mg.Package, fqname)
             assert pathname is not None
-            node.packagepath = (
-                [os.path.dirname(pathname)]
-                + self._legacy_ns_packages.get(fqname, [])
-                + self._package_path_map.get(fqname, [])
-            )
+            node.packagepath = [
+                os.path.dirname(pathname),
+                *self._legacy_ns_packages.get(fqname, []),
+                *self._package_path_map.get(fqname, []),
+            ]
         else:
             node = self.createNode(
                 mg.SourceModule if known.blob else mg.InvalidSourceModule, fqname
@@ -198,10 +199,8 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
                             self._follow(child, node)
 
     def _follow(self, name: str, source: Any) -> None:
-        try:
+        with contextlib.suppress(ImportError):
             self.import_hook(name, source)
-        except ImportError:
-            pass
 
     def iter_all(self) -> Iterable[Any]:
         """Every node of the graph."""

@@ -11,7 +11,8 @@ CA_FILES = (
     "/etc/pki/tls/cacert.pem",  # OpenELEC
     "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD
 )
-"""Where distributions keep the bundle of trusted certificates (the list that Go's crypto/x509 and openssl-probe use)."""
+"""Where distributions keep the bundle of trusted certificates (the list that Go's crypto/x509 and openssl-probe
+use)."""
 
 _SOURCE = """
 def _hygiene(CA_FILE, CA_PATH, CA_FILES):
@@ -27,8 +28,9 @@ def _hygiene(CA_FILE, CA_PATH, CA_FILES):
 
     pyimod01_archive.open = pyimod02_importers.open = open
 
-    # The bootloader points the dynamic linker at the bundle. It has done its work when Python runs (the linker reads the
-    # variable once, at the start of a process); children are other programs and must not load the bundle's libraries.
+    # The bootloader points the dynamic linker at the bundle. It has done its work when Python runs (the linker reads
+    # the variable once, at the start of a process); children are other programs and must not load the bundle's
+    # libraries.
     for name in ("LD_LIBRARY_PATH", "LIBPATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"):
         original = environ.pop(name + "_ORIG", None)
         if original is not None:
@@ -42,7 +44,9 @@ def _hygiene(CA_FILE, CA_PATH, CA_FILES):
 
     # OpenSSL looks for certificates where the building machine has them. Another distribution has them elsewhere.
     if os.name == "posix" and not environ.get("SSL_CERT_FILE") and not environ.get("SSL_CERT_DIR"):
-        if not (CA_FILE and os.path.isfile(CA_FILE)) and not (CA_PATH and os.path.isdir(CA_PATH) and os.listdir(CA_PATH)):
+        if not (CA_FILE and os.path.isfile(CA_FILE)) and not (
+            CA_PATH and os.path.isdir(CA_PATH) and os.listdir(CA_PATH)
+        ):
             bundled = os.path.join(sys._MEIPASS, "certifi", "cacert.pem")
             for path in CA_FILES + (bundled,):
                 if os.path.isfile(path):
@@ -93,6 +97,7 @@ def _lazy(modules, files, open=open):
 
     lock = _thread.RLock()
     root = sys._MEIPASS
+    real_open = open  # a program may replace builtins.open while it runs
 
     def unpack(dest):
         path = os.path.join(root, *dest.split("/"))
@@ -103,10 +108,10 @@ def _lazy(modules, files, open=open):
         temporary = path + ".%d" % os.getpid()
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(archive._filename, "rb") as source:
+            with real_open(archive._filename, "rb") as source:
                 source.seek(archive._start_offset + offset)
                 content = zlib.decompress(source.read(length))
-            with open(temporary, "wb") as target:
+            with real_open(temporary, "wb") as target:
                 target.write(content)
             os.chmod(temporary, 0o700)
             os.replace(temporary, path)
@@ -131,7 +136,8 @@ def _lazy(modules, files, open=open):
                     if name in modules:
                         for dest in wanted:
                             unpack(dest)
-                        finder = sys.path_importer_cache.get(os.path.dirname(os.path.join(root, *wanted[-1].split("/"))))
+                        folder = os.path.dirname(os.path.join(root, *wanted[-1].split("/")))
+                        finder = sys.path_importer_cache.get(folder)
                         if hasattr(finder, "invalidate_caches"):
                             finder.invalidate_caches()
                         del modules[name]
@@ -157,8 +163,8 @@ def source(constants: dict[str, str]) -> str:
 def lazy_source(modules: dict[str, list[str]], files: dict[str, tuple[int, int]]) -> str:
     """Source text that lets native modules stay packed until they are imported (one-file executables).
 
-    Unpacking is what the start of a one-file program costs, and most of it is a few large libraries that the start does not
-    need. They lie behind the PYZ archive's table of contents, where nothing but this hook looks.
+    Unpacking is what the start of a one-file program costs, and most of it is a few large libraries that the start
+    does not need. They lie behind the PYZ archive's table of contents, where nothing but this hook looks.
 
     :param modules: extension module -> files to unpack, its own last.
     :param files: destination -> offset from the PYZ's start and length of its zlib stream.

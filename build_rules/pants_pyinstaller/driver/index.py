@@ -1,7 +1,7 @@
 """The layer's index: what every module, file and distribution of a resolve is and needs.
 
-Written once by ``layer``, read by every other program; JSON so that nothing but data crosses a process. Modules refer to each
-other by number (position in ``names``).
+Written once by ``layer``, read by every other program; JSON so that nothing but data crosses a process. Modules
+refer to each other by number (position in ``names``).
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ class Script:
 class Index:
     """Everything; see the fields' types.
 
-    ``missing`` maps an absent module to [importer, how] pairs; ``groups`` a module to the groups of entry points that it may
-    ask for (those that some distribution of the resolve provides).
+    ``missing`` maps an absent module to [importer, how] pairs; ``groups`` a module to the groups of entry points
+    that it may ask for (those that some distribution of the resolve provides).
     """
 
     schema: int

@@ -45,12 +45,15 @@ def library_paths() -> list[str]:
         real = os.path.realpath(path)
         inside = any(real == root or os.path.dirname(real) == root for root in roots)
         if (
-            path
-            and (inside or real.endswith((".zip", os.sep + "DLLs")))
-            and "site-packages" not in real
+            (
+                path
+                and (inside or real.endswith((".zip", os.sep + "DLLs")))
+                and "site-packages" not in real
+            )
+            and os.path.exists(real)
+            and real not in found
         ):
-            if os.path.exists(real) and real not in found:
-                found.append(real)
+            found.append(real)
     return found
 
 

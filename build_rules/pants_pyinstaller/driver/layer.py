@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import types
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -154,8 +156,8 @@ class _Layer:
         universe: Mapping[str, Any],
         library_modules: Mapping[str, str],
     ) -> Any:
-        from PyInstaller.building.build_main import discover_hook_directories  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        from PyInstaller.depend.analysis import HOOK_PRIORITY_USER_HOOKS  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        from PyInstaller.building.build_main import discover_hook_directories
+        from PyInstaller.depend.analysis import HOOK_PRIORITY_USER_HOOKS
 
         from . import graph as graph_module
 
@@ -175,10 +177,8 @@ class _Layer:
         graph.add_script(entry)
         library = [distributions.module_of(path) for path in library_modules]
         for name in sorted(filter(None, [*universe, *library, *sys.builtin_module_names])):
-            try:
+            with contextlib.suppress(ImportError):
                 graph.import_hook(name, None)
-            except ImportError:
-                pass
         names = set(universe) | {name for name in library if name}
         children: dict[str, list[str]] = {}
         for name in sorted(names):
@@ -330,9 +330,9 @@ class _Layer:
         owner_of: Mapping[str, int],
     ) -> index.Node:
         kind = _KINDS.get(type(node).__name__, "missing")
-        path = getattr(node, "filename", None)
+        path: str = getattr(node, "filename", None) or ""
         source = self._relative(path)
-        in_site = bool(path) and path.startswith(self.site + os.sep)
+        in_site = path.startswith(self.site + os.sep)
         made = index.Node(kind, edges, owner_of.get(source, -1) if in_site else -1, source=source)
         if kind in _CODE_SUFFIXES:
             module = modules.get(path)
@@ -359,11 +359,7 @@ class _Layer:
                 )
         else:
             return None
-        return (
-            None
-            if code is None
-            else compiled.zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL)
-        )
+        return None if code is None else zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL)
 
     def _bootstrap(self, blob: Any) -> None:
         """The bootloader's own modules, in PyInstaller's order."""
@@ -406,10 +402,10 @@ class _Layer:
         from PyInstaller.building.utils import (
             destination_name_for_extension,
             format_binaries_and_datas,
-        )  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        from PyInstaller.depend.bindepend import classify_binary_vs_data  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        from PyInstaller.depend.utils import scan_code_for_ctypes  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        from PyInstaller.utils.hooks import copy_metadata  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        )
+        from PyInstaller.depend.bindepend import classify_binary_vs_data
+        from PyInstaller.depend.utils import scan_code_for_ctypes
+        from PyInstaller.utils.hooks import copy_metadata
 
         from . import graph as graph_module
 
@@ -647,7 +643,7 @@ class _Layer:
                 continue
             package = os.path.basename(node.filename).startswith("__init__.")
             dest = name.replace(".", "/") + ("/__init__" if package else "") + ".pyc"
-            entries[dest] = _pyc(compiled.zlib.decompress(module.blob))
+            entries[dest] = _pyc(zlib.decompress(module.blob))
         target = os.path.join(self.work, "base_library.zip")
         with zipfile.ZipFile(target, "w") as archive:
             for dest in sorted(entries):

@@ -13,8 +13,9 @@ SMALLEST = 1 << 16
 def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict[str, list[str]]:
     """Extension module -> files to unpack when it is imported, its own last.
 
-    Lazy are extension modules that no library loads, and shared libraries that only lazy files load. Everything that may be
-    reached in another way (through ctypes, by a hook, by a program that is started) is unpacked at the start as ever.
+    Lazy are extension modules that no library loads, and shared libraries that only lazy files load. Everything that
+    may be reached in another way (through ctypes, by a hook, by a program that is started) is unpacked at the start
+    as ever.
     """
     selected = set(files)
     chosen = set(modules)

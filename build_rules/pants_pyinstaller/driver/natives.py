@@ -47,7 +47,8 @@ def is_sound_elf(before: bytes, after: bytes) -> bool:
     """Whether a stripped library still has what the dynamic linker needs.
 
     Libraries that were rewritten (patchelf, auditwheel) come out of some versions of strip with segments that are not
-    congruent to their alignment, or without their dynamic section: "ELF load command address/offset not properly aligned".
+    congruent to their alignment, or without their dynamic section: "ELF load command address/offset not properly
+    aligned".
     """
     old, new = elf_segments(before), elf_segments(after)
     if not old:
@@ -67,8 +68,8 @@ def is_sound_elf(before: bytes, after: bytes) -> bool:
 def strip_library(source: str, destination: str, cache: str | None) -> bool:
     """Copy ``source`` without its debug information; left as it is where stripping would break it.
 
-    Files with a checksum of their own beside them (``.NAME.hmac``, ``NAME.chk``) are never touched. Returns whether the copy
-    is a stripped one.
+    Files with a checksum of their own beside them (``.NAME.hmac``, ``NAME.chk``) are never touched. Returns whether
+    the copy is a stripped one.
     """
     with open(source, "rb") as file:
         content = file.read()

@@ -10,7 +10,10 @@ import tempfile
 
 from .errors import DriverError
 
-_REMEDY = "Install the distribution's binutils and libc-bin packages on the building machine (Debian: apt-get install binutils)."
+_REMEDY = (
+    "Install the distribution's binutils and libc-bin packages on the building machine "
+    "(Debian: apt-get install binutils)."
+)
 
 
 def check_tools(strip: bool) -> None:

@@ -13,8 +13,8 @@ from .progress import step
 def run(request: contract.ProbeRequest) -> None:
     """Write PROBE_RESULT.
 
-    A module that differs stops only the binaries that hold it (``check`` refuses them); metadata or data files that a frozen
-    program cannot find concern every binary and stop the build here.
+    A module that differs stops only the binaries that hold it (``check`` refuses them); metadata or data files that
+    a frozen program cannot find concern every binary and stop the build here.
 
     :raises DriverError: metadata or resources are not found frozen.
     """

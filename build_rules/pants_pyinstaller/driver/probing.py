@@ -119,7 +119,8 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
             with open(os.path.join(work, "output.txt"), encoding="utf-8", errors="replace") as text:
                 tail = text.read()[-3000:]
             raise DriverError(
-                f"the proof's own program does not start (exit code {process.returncode}):\n{tail.strip() or '(no output)'}\n"
+                f"the proof's own program does not start (exit code {process.returncode}):\n"
+                f"{tail.strip() or '(no output)'}\n"
                 "The interpreter or a library that every program needs is not usable from a bundle."
             )
         what = "hangs: no progress for 2 minutes" if hung else _ended(process.returncode)
@@ -229,7 +230,8 @@ def release(work: str) -> None:
         os.chmod(folder, 0o755)
 
 
-# --- Unfrozen -----------------------------------------------------------------------------------------------------------
+# --- Unfrozen
+# -----------------------------------------------------------------------------------------------------------
 
 _LOADER = r'''
 import sys
@@ -291,7 +293,8 @@ def unfrozen_command(
     return [sys.executable, "-I", "-S", "-B", "-X", "utf8", script]
 
 
-# --- Comparison -----------------------------------------------------------------------------------------------------------
+# --- Comparison
+# -----------------------------------------------------------------------------------------------------------
 
 _NOISE = re.compile(
     r"0x[0-9a-fA-F]+|\b\d+\.\d+s\b|(?:/tmp|<root>)/[\w./-]*|/[\w.-]+(?:/[\w.-]+){2,}"
@@ -337,7 +340,10 @@ def explain(module: str, unfrozen: Outcome, frozen: Outcome) -> Difference:
     named = re.search(r"[Nn]o module named '?([\w.]+)", text)
     if named:
         cause = f"the module {named[1]} is imported in a way that analysis cannot see{where}"
-        remedy = f"add {named[1]!r} to hidden_imports, or its distribution to collect; take it out of excludes if it is there"
+        remedy = (
+            f"add {named[1]!r} to hidden_imports, or its distribution to collect; "
+            "take it out of excludes if it is there"
+        )
     elif (
         "PackageNotFoundError" in kind
         or "No package metadata" in text

@@ -1,7 +1,7 @@
 """The one door to PyInstaller: makes it importable, and says clearly when it is not the release this code knows.
 
-PyInstaller is used as a library, with its own module graph, hooks, binary analysis and executable writer, and some of the
-names that this uses are not documented. ``check_contract`` looks at each of them before anything is built.
+PyInstaller is used as a library, with its own module graph, hooks, binary analysis and executable writer, and some
+of the names that this uses are not documented. ``check_contract`` looks at each of them before anything is built.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ _USED: dict[str, tuple[str, ...]] = {
 def load(tool: str, site: str | None, work: str) -> str:
     """Put PyInstaller on sys.path and configure it; returns its version.
 
-    sys.path becomes: the standard library, ``site``, ``tool``. So a hook sees the application's own ``packaging`` where it
-    has one, and PyInstaller's dependencies are never taken for the application's (they are no part of the graph's path).
+    sys.path becomes: the standard library, ``site``, ``tool``. So a hook sees the application's own ``packaging``
+    where it has one, and PyInstaller's dependencies are never taken for the application's (they are no part of the
+    graph's path).
 
     :raises DriverError: no PyInstaller in ``tool``, or another release line than the supported one.
     """
@@ -82,11 +83,13 @@ def load(tool: str, site: str | None, work: str) -> str:
         version = importlib.metadata.version("pyinstaller")
     except importlib.metadata.PackageNotFoundError:
         raise DriverError(
-            f"no PyInstaller in {tool}: the resolve of [pyinstaller] must hold pyinstaller=={contract.PYINSTALLER_SUPPORTED}.*"
+            f"no PyInstaller in {tool}: the resolve of [pyinstaller] must hold "
+            f"pyinstaller=={contract.PYINSTALLER_SUPPORTED}.*"
         ) from None
     if not version.startswith(contract.PYINSTALLER_SUPPORTED + "."):
         raise DriverError(
-            f"PyInstaller {version} is not supported: the build relies on internals of {contract.PYINSTALLER_SUPPORTED}.*\n"
+            f"PyInstaller {version} is not supported: the build relies on internals of "
+            f"{contract.PYINSTALLER_SUPPORTED}.*\n"
             f"Lock pyinstaller=={contract.PYINSTALLER_SUPPORTED}.* in the resolve of [pyinstaller]."
         )
     os.environ["PYINSTALLER_CONFIG_DIR"] = os.path.abspath(work)

@@ -1,8 +1,8 @@
 """The program that a proof runs, frozen in a real bundle and unfrozen in the same interpreter.
 
 It is kept as text: frozen, it is the entry script of a bundle that holds what the binary holds and nothing else, so it
-imports only what is in every interpreter (sys, os, marshal, builtins, gc). It imports the modules of a job one after the
-other and writes down what happened, line by line, so that a module that ends the process costs only itself.
+imports only what is in every interpreter (sys, os, marshal, builtins, gc). It imports the modules of a job one after
+the other and writes down what happened, line by line, so that a module that ends the process costs only itself.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ def _run():
     requests = set()
     seen = set()
     state = {"now": "", "busy": False}
+    outer = ("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")
     inner = ("genericpath", "posixpath", "ntpath", "os", "io", "codecs", "tokenize", "zipfile")
 
     def caller():
         found = frame(2)
         while found is not None:
             name = found.f_globals.get("__name__", "")
-            if name not in inner and not name.startswith(("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")):
+            if name not in inner and not name.startswith(outer):
                 if name != "__main__" or found.f_code.co_filename != frame(0).f_code.co_filename:
                     return name
             found = found.f_back

@@ -1,10 +1,10 @@
 """Imports of a Python module, found quickly.
 
-PyInstaller's module graph parses every source twice (syntax tree and bytecode) and walks both in Python. Here the compiled
-code is scanned alone, by whole opcodes, which is some twenty times cheaper; the syntax tree is built only where bytecode
-cannot tell: where the source has an import statement that the compiler dropped as dead code (``if False:``, often written
-for freezers), or on a Python whose bytecode this scanner does not know. ``scan_test.py`` holds the result equal to
-PyInstaller's own.
+PyInstaller's module graph parses every source twice (syntax tree and bytecode) and walks both in Python. Here the
+compiled code is scanned alone, by whole opcodes, which is some twenty times cheaper; the syntax tree is built only
+where bytecode cannot tell: where the source has an import statement that the compiler dropped as dead code (``if
+False:``, often written for freezers), or on a Python whose bytecode this scanner does not know. ``scan_test.py``
+holds the result equal to PyInstaller's own.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Scan(NamedTuple):
 
     ``attributes`` are the global names that it binds; ``dynamic`` are modules named by literals that only execution
     imports (``import_module("a.b")``, an import inside a string that is executed); ``iterated`` are packages whose
-    ``__path__`` is handed to ``pkgutil.iter_modules`` or ``walk_packages``, hence all of whose submodules may be imported;
-    ``groups`` are string constants that may name a group of entry points, in a module that asks for entry points.
+    ``__path__`` is handed to ``pkgutil.iter_modules`` or ``walk_packages``, hence all of whose submodules may be
+    imported; ``groups`` are string constants that may name a group of entry points, in a module that asks for entry
+    points.
     """
 
     imports: tuple[Import, ...]
@@ -236,7 +237,8 @@ def scan_tree(source: bytes, code: CodeType) -> Scan:
     return Scan(tuple(item for item, _ in found), frozenset(attributes))
 
 
-# --- Modules that only execution imports --------------------------------------------------------------------------------
+# --- Modules that only execution imports
+# --------------------------------------------------------------------------------
 
 _EXECUTED = re.compile(rb"\b(?:exec|eval|compile)\s*\(")
 _STRING_IMPORT = re.compile(r"\bimport\s")

@@ -1,4 +1,5 @@
-"""The fast scanner finds what PyInstaller's own finds, on every module of the standard library and of this environment."""
+"""The fast scanner finds what PyInstaller's own finds, on every module of the standard library and of this
+environment."""
 
 from __future__ import annotations
 
@@ -72,7 +73,9 @@ def _scan(text: str) -> scan.Scan:
 
 def test_import_in_dead_code_is_found() -> None:
     assert [item.name for item in _scan("if 0:\n    import hint\n").imports] == ["hint"]
-    assert [item.name for item in _scan("def f():\n    return\n    import late\n").imports] == ["late"]
+    assert [item.name for item in _scan("def f():\n    return\n    import late\n").imports] == [
+        "late"
+    ]
 
 
 def test_text_that_only_looks_like_an_import_is_none() -> None:
@@ -80,7 +83,10 @@ def test_text_that_only_looks_like_an_import_is_none() -> None:
 
 
 def test_many_names_need_extended_arguments() -> None:
-    text = "".join(f"name_{number} = 'value {number}'\n" for number in range(400)) + "from late import thing\n"
+    text = (
+        "".join(f"name_{number} = 'value {number}'\n" for number in range(400))
+        + "from late import thing\n"
+    )
     assert _scan(text).imports == (scan.Import("late", ("thing",), 0, False),)
 
 

@@ -205,7 +205,7 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
     return Selection(
         modules=sorted(selected),
         files=sorted(_with_libraries(index, files)),
-        rthooks=[hook for hook in sorted(rthooks)],
+        rthooks=sorted(rthooks),
         dists=sorted(dists),
         reasons={
             names[position]: names[reason] if reason >= 0 else ""

@@ -1,9 +1,9 @@
 """The layer's half of the proof: every module of the layer imported, and what it does on the way written down.
 
-The run is a frozen one, with the whole layer in the bundle. A module that imports there is proved; what it asked for and
-did not find is compared with what the unfrozen environment has; and only modules that fail are imported unfrozen as well,
-to see whether they fail there in the same way. So one pass over the resolve gives the dynamic imports for the selection and
-the proof at once.
+The run is a frozen one, with the whole layer in the bundle. A module that imports there is proved; what it asked for
+and did not find is compared with what the unfrozen environment has; and only modules that fail are imported unfrozen as
+well, to see whether they fail there in the same way. So one pass over the resolve gives the dynamic imports for the
+selection and the proof at once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .progress import step
 def run(request: contract.TraceRequest) -> None:
     """Write TRACE_RESULT.
 
-    ``outcomes`` holds modules that do not import: [type, message]; ``dynamic`` maps a module to what it imported without a
-    statement that analysis sees; ``differences`` are modules that do unfrozen what they do not do frozen.
+    ``outcomes`` holds modules that do not import: [type, message]; ``dynamic`` maps a module to what it imported
+    without a statement that analysis sees; ``differences`` are modules that do unfrozen what they do not do frozen.
     """
     layer = index.read(request.layer)
     layers = whole(request.layer, layer)
@@ -104,7 +104,8 @@ def resources_of(layer: index.Index, files: Iterable[str]) -> list[tuple[str, st
 
 
 def _silent(layer: index.Index, report: probing.Report, site: str) -> dict[str, list[str]]:
-    """What was asked for, is not in the bundle, and would have been there unfrozen: name or path -> [module, who asked].
+    """What was asked for, is not in the bundle, and would have been there unfrozen: name or path -> [module, who
+    asked].
 
     The whole layer is in the bundle, so this is what no binary over it can have.
     """
