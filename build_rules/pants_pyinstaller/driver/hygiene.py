@@ -97,7 +97,6 @@ def _lazy(modules, files, open=open):
 
     lock = _thread.RLock()
     root = sys._MEIPASS
-    real_open = open  # a program may replace builtins.open while it runs
 
     def unpack(dest):
         path = os.path.join(root, *dest.split("/"))
@@ -108,10 +107,10 @@ def _lazy(modules, files, open=open):
         temporary = path + ".%d" % os.getpid()
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with real_open(archive._filename, "rb") as source:
+            with open(archive._filename, "rb") as source:
                 source.seek(archive._start_offset + offset)
                 content = zlib.decompress(source.read(length))
-            with real_open(temporary, "wb") as target:
+            with open(temporary, "wb") as target:
                 target.write(content)
             os.chmod(temporary, 0o700)
             os.replace(temporary, path)
