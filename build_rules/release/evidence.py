@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from release.errors import ReleaseError
 
@@ -43,7 +43,9 @@ class Distribution(_Model):
 
     name: str
     version: str
-    license_expression: str | None = None
+    license_expression: str | None = Field(
+        default=None, validation_alias=AliasChoices("license_expression", "license")
+    )
     size: int | None = None
     sha256: str | None = None
 

@@ -144,7 +144,9 @@ async def read_executable(request: ReadExecutableRequest) -> Executable:
             else Manifest()
         )
         components = (
-            sidecars.parse_notices(notices_name, contents[notices_name])
+            sidecars.with_licenses(
+                sidecars.parse_notices(notices_name, contents[notices_name]), manifest
+            )
             if notices_name in contents
             else None
         )

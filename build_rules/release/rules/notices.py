@@ -40,7 +40,7 @@ def _entry(component: Component) -> _Entry:
     else:
         declared = "".join(license_lines)
     if declared.casefold() in _UNKNOWN:
-        declared = _UNDECLARED
+        declared = _IN_TEXT if texts else _UNDECLARED
     return _Entry(component, declared, tuple(sorted(pair for pair in texts if pair[1])))
 
 

@@ -35,9 +35,8 @@ from release.rules.package import ReleaseArchiveFieldSet
 from release.rules.target_types import ReleaseArchiveTarget
 
 LOCAL = PANTS_PLATFORMS[Platform.create_for_localhost().value].name
-NOTICES = [
-    {"name": "dep", "version": "1", "license": "MIT", "texts": [{"file": "LICENSE", "text": "mit"}]}
-]
+DEPS = [{"name": "dep", "version": "1", "license": "MIT"}]
+NOTICES = [{"name": "dep", "version": "1", "texts": [{"file": "LICENSE", "text": "mit"}]}]
 
 # ---------------------------------------------------------------------------------------------
 # A packager as anyone could write it: builds the files that its field lists
@@ -164,7 +163,7 @@ ARCHIVE = "release_archive(name='archive', binary_name='agent-runner', packages=
 
 
 def test_an_archive_holds_the_executable_and_the_notices(rule_runner: RuleRunner) -> None:
-    manifest = {"platform": "linux-arm64", "build_info": {"version": "v1.2"}, "distributions": []}
+    manifest = {"platform": "linux-arm64", "build_info": {"version": "v1.2"}, "distributions": DEPS}
     rule_runner.write_files(
         {"app/BUILD": _package("app", _program(manifest=manifest)) + ARCHIVE.format("")}
     )
@@ -258,7 +257,7 @@ def test_several_executables_keep_their_names_and_share_the_notices(
     assert name == f"release/archive-dev-{LOCAL}.tar.gz"
     members = _tar(content)
     assert sorted(members) == ["THIRD_PARTY_NOTICES.txt", "one", "two"]
-    assert b"dep 1    MIT  [1]\nother 2  MIT" in members["THIRD_PARTY_NOTICES.txt"][1]
+    assert b"dep 1    see text  [1]\nother 2  MIT" in members["THIRD_PARTY_NOTICES.txt"][1]
 
 
 def test_loose_files_and_another_path(rule_runner: RuleRunner) -> None:

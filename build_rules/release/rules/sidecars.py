@@ -7,18 +7,20 @@ Any packager can write them; all are optional:
     platform     `OS-ARCH` that the executable is for, e.g. "windows-amd64"
     executable   {"sha256": hexadecimal digest, ...}
     build_info   {"version": text, "commit": text, ...}: what the program says about itself
+    distributions   list of {"name", "version", "license" or "license_expression"}: what is inside
     (and more, for others: all but `schema` may be missing, and what is not named here is not read)
 
 `EXECUTABLE.notices.json`, a JSON list with one object for each third-party component inside:
     name, version   as its author writes them
-    license         SPDX expression or the classifier's words
+    license         SPDX expression or the classifier's words; without it the manifest's are taken
     texts           [{"file": name, "text": whole text}], in any order
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 MANIFEST_SUFFIX = ".manifest.json"
@@ -40,6 +42,8 @@ class Manifest:
     sha256: str | None = None
     version: str | None = None
     commit: str | None = None
+    licenses: tuple[tuple[str, str, str], ...] = ()
+    """(name, version, licence) of each distribution whose licence the manifest tells."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,25 @@ def parse_manifest(name: str, content: bytes) -> Manifest:
         raise SidecarError(
             f"{name} has the schema {data.get('schema')!r}, but only {_SCHEMA} is known here"
         )
+    distributions = data.get("distributions", [])
+    if not isinstance(distributions, list):
+        raise SidecarError(f"{name}: `distributions` must be a list, but is {distributions!r}")
+    licenses = []
+    for index, item in enumerate(distributions):
+        where = f"item {index} of `distributions`"
+        known = _optional_text(name, where, item, "license_expression") or _optional_text(
+            name, where, item, "license"
+        )
+        if known is not None:
+            licenses.append(
+                (_text(name, where, item, "name"), _text(name, where, item, "version"), known)
+            )
     return Manifest(
         platform=_optional_text(name, "the manifest", data, "platform"),
         sha256=_optional_text(name, "`executable`", data.get("executable"), "sha256"),
         version=_optional_text(name, "`build_info`", data.get("build_info"), "version"),
         commit=_optional_text(name, "`build_info`", data.get("build_info"), "commit"),
+        licenses=tuple(licenses),
     )
 
 
@@ -123,3 +141,12 @@ def parse_notices(name: str, content: bytes) -> tuple[Component, ...]:
             )
         )
     return tuple(components)
+
+
+def with_licenses(components: Iterable[Component], manifest: Manifest) -> tuple[Component, ...]:
+    """Components that don't tell their licence get the one that the manifest tells."""
+    told = {(name, version): text for name, version, text in manifest.licenses}
+    return tuple(
+        c if c.license else replace(c, license=told.get((c.name, c.version), ""))
+        for c in components
+    )

@@ -11,6 +11,7 @@ from release.rules.sidecars import (
     SidecarError,
     parse_manifest,
     parse_notices,
+    with_licenses,
 )
 
 
@@ -25,9 +26,20 @@ def test_a_manifest_says_what_it_knows() -> None:
             "platform": "windows-amd64",
             "executable": {"path": "app.exe", "sha256": "ab", "size": 1},
             "build_info": {"version": "v1", "commit": "c0ffee"},
-            "distributions": [],
+            "distributions": [
+                {"name": "a", "version": "1", "license": "MIT", "requires": []},
+                {
+                    "name": "b",
+                    "version": "2",
+                    "license": "BSD",
+                    "license_expression": "BSD-3-Clause",
+                },
+                {"name": "c", "version": "3", "license": None},
+            ],
         }
-    ) == Manifest("windows-amd64", "ab", "v1", "c0ffee")
+    ) == Manifest(
+        "windows-amd64", "ab", "v1", "c0ffee", (("a", "1", "MIT"), ("b", "2", "BSD-3-Clause"))
+    )
     assert _manifest({"schema": 1}) == Manifest()
 
 
@@ -38,6 +50,8 @@ def test_a_manifest_says_what_it_knows() -> None:
         ({}, "has the schema None"),
         ({"schema": 2}, "has the schema 2, but only 1"),
         ({"schema": 1, "platform": 3}, "the manifest needs a text `platform`"),
+        ({"schema": 1, "distributions": {}}, "`distributions` must be a list"),
+        ({"schema": 1, "distributions": ["x"]}, "item 0 of `distributions` must be an object"),
         ({"schema": 1, "build_info": "v1"}, "`build_info` must be an object"),
         ({"schema": 1, "executable": {"sha256": 1}}, "`executable` needs a text `sha256`"),
     ],
@@ -74,3 +88,10 @@ def test_notices() -> None:
 def test_malformed_notices_name_the_place(data: object, why: str) -> None:
     with pytest.raises(SidecarError, match=why):
         parse_notices("app.notices.json", json.dumps(data).encode())
+
+
+def test_a_component_without_a_licence_gets_the_one_of_the_manifest() -> None:
+    manifest = Manifest(licenses=(("a", "1", "MIT"), ("b", "2", "BSD")))
+    components = [Component(n, v, text, ()) for n, v, text in [("a", "1", ""), ("b", "2", "ISC")]]
+    assert [c.license for c in with_licenses(components, manifest)] == ["MIT", "ISC"]
+    assert with_licenses([Component("c", "3", "", ())], manifest)[0].license == ""
