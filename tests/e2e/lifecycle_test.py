@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 
 import pytest
@@ -116,3 +117,20 @@ def test_a_second_signal_ends_it_at_once(
     assert worker.process.wait(20) == 128 + signal.SIGINT, worker.process.output
     worker.process.assert_none_left()
     assert program.unpacked() == []
+
+
+def test_killing_the_outer_process_of_a_one_file_program_ends_the_inner_one(
+    start_worker: StartWorker, program: AgentRunner, models: ModelServer, model: str
+) -> None:
+    """The started process unpacks, and waits for the program proper: its child."""
+    if sys.platform != "linux" or not program.frozen:
+        pytest.skip("only Linux tells a child of its parent's end, and only a frozen one has two")
+    models.play(call("execute", command="sleep 86397"), model=model)
+    worker = start_worker(AGENT_RUNNER_SHUTDOWN_GRACE_SECONDS="0.5")
+    turn = worker.agents.turn("sleep", model=f"openai:{model}")
+    turn.wait_until(lambda now: now["progress"]["current_tool"] == "execute")
+    assert len(worker.process.descendants()) >= 2
+    worker.process.send(signal.SIGKILL)
+    worker.process.wait()
+    worker.process.assert_none_left()
+    assert worker.sandboxes() == []
