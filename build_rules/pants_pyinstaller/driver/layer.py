@@ -594,15 +594,12 @@ class _Layer:
                 item.origin = "interpreter"
             else:
                 item.origin = "host"
-                package, version = natives.host_package(source)
-                host[dest] = {
-                    "name": os.path.basename(dest),
-                    "sha256": interpreter.sha256_of(real),
-                    "package": package,
-                    "version": version,
-                }
+                host[dest] = {"name": os.path.basename(dest), "sha256": interpreter.sha256_of(real)}
             if item.owner < 0 and item.origin == "lock":
                 item.owner = self._file_owner(source)
+        packages = natives.host_packages([self.sources[dest] for dest in host])
+        for dest, entry in host.items():
+            entry["package"], entry["version"] = packages[self.sources[dest]]
         if self.request.strip:
             step(f"native libraries stripped: {saved / 1e6:.1f} MB less")
         return host

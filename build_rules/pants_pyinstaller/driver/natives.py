@@ -8,7 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from . import compiled, interpreter
@@ -105,33 +105,53 @@ def _write(path: str, content: bytes) -> None:
     os.chmod(path, 0o755)
 
 
-def host_package(path: str) -> tuple[str | None, str | None]:
-    """Package and version that own ``path`` on this host, (None, None) where no package manager knows it."""
-    names = [os.path.realpath(path), path]
-    for name in list(names):
-        if name.startswith("/usr/"):  # merged /usr: the package's list may have the old place
-            names.append(name[4:])
-    if shutil.which("dpkg-query"):
-        for name in names:
-            owner = _output(["dpkg-query", "-S", name])
-            if owner and ":" in owner:
-                package = owner.splitlines()[0].rpartition(": ")[0].split(",")[0].strip()
-                version = _output(["dpkg-query", "-W", "-f=${Version}", package])
-                return package.partition(":")[0], version
-    if shutil.which("rpm"):
-        for name in names:
-            owner = _output(["rpm", "-qf", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", name])
-            if owner and "\t" in owner:
-                package, _, version = owner.splitlines()[0].partition("\t")
-                return package, version
-    return None, None
+def host_packages(paths: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+    """Package and version that own each path on this host; (None, None) where no package manager knows it.
+
+    The package manager is asked once for all: each question costs it a walk through its database.
+    """
+    candidates: dict[str, str] = {}
+    for path in paths:
+        for name in (path, os.path.realpath(path)):
+            candidates[name] = path
+            if name.startswith("/usr/"):  # merged /usr: the package's list may have the old place
+                candidates[name[4:]] = path
+    owners: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    if paths and shutil.which("dpkg-query"):
+        for line in _lines(["dpkg-query", "-S", *candidates]):
+            package, _, name = line.rpartition(": ")
+            if name in candidates:
+                owners[candidates[name]] = package.split(",")[0].strip()
+        if owners:
+            names = sorted(set(owners.values()))
+            for line in _lines(
+                ["dpkg-query", "-W", "-f=${binary:Package}\t${Package}\t${Version}\n", *names]
+            ):
+                full, short, version = line.split("\t")
+                versions[full] = versions[short] = version
+    elif shutil.which("rpm"):
+        for path in paths:
+            for line in _lines(["rpm", "-qf", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", path])[
+                :1
+            ]:
+                package, tab, version = line.partition("\t")
+                if tab:
+                    owners[path], versions[package] = package, version
+    return {
+        path: (owners[path].partition(":")[0], versions.get(owners[path]))
+        if path in owners
+        else (None, None)
+        for path in paths
+    }
 
 
-def _output(command: list[str]) -> str | None:
+def _lines(command: list[str]) -> list[str]:
+    """What ``command`` prints, also when it fails for some of its arguments."""
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
     )
-    return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None
+    return done.stdout.splitlines()
 
 
 def host_licence(package: str) -> list[dict[str, str]]:
