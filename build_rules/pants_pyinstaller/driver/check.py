@@ -69,6 +69,11 @@ def run(request: contract.CheckRequest) -> None:
     differences += [
         probing.Difference(**item) for item in known["differences"] if item["module"] in selected
     ]
+    for path, (_, asker) in sorted(known["missed"].items()):
+        if asker in selected and asker not in allow:
+            step(
+                f"note: {asker} looked for {path}, which the unfrozen environment has and a bundle lacks"
+            )
     own = {item.name for item in layers.app.modules}
     differences.sort(
         key=lambda item: item.module in own
@@ -94,7 +99,7 @@ def run(request: contract.CheckRequest) -> None:
 
 def _read_trace(path: str | None) -> dict[str, Any]:
     if path is None:
-        return {"dynamic": {}, "differences": []}
+        return {"dynamic": {}, "differences": [], "missed": {}}
     with open(os.path.join(path, contract.TRACE_RESULT), encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found

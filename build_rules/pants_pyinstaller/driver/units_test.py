@@ -1,0 +1,147 @@
+"""Pure parts: selection, contested files, stripped libraries, tools that do not work."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from pants_pyinstaller.driver import (
+    conflicts,
+    contract,
+    distributions,
+    index,
+    natives,
+    preflight,
+    selection,
+)
+from pants_pyinstaller.driver.conftest import install, make_wheel
+from pants_pyinstaller.driver.errors import DriverError
+
+
+def _index(edges: dict[str, list[str]], **fields: object) -> index.Index:
+    names = sorted(edges)
+    number = {name: position for position, name in enumerate(names)}
+    values: dict[str, object] = {
+        "schema": contract.SCHEMA,
+        "platform": "linux-amd64",
+        "python": {},
+        "python_library": "libpython.so",
+        "pyinstaller": "6.22.3",
+        "optimize": 0,
+        "names": names,
+        "nodes": [
+            index.Node("module", [number[target] for target in edges[name]]) for name in names
+        ],
+        "base": [],
+        "bootstrap": [],
+        "rthooks": {},
+        "scripts": {},
+        "modes": {},
+        "files": {"libpython.so": index.File("binary"), "base_library.zip": index.File("data")},
+        "dists": [],
+        "missing": {},
+        "contested": {},
+        "winners": {},
+        "host_libraries": {},
+        **fields,
+    }
+    return index.Index(**values)  # type: ignore[arg-type]
+
+
+def test_selection_is_the_closure_without_excludes() -> None:
+    layer = _index({"a": ["b"], "b": ["c"], "c": [], "d": [], "b.sub": ["d"]})
+    wanted = selection.Wanted(modules=frozenset({"a"}))
+    assert selection.select(layer, wanted, {}).modules == ["a", "b", "c"]
+    without = selection.Wanted(modules=frozenset({"a"}), excludes=("b",))
+    assert selection.select(layer, without, {}).modules == ["a"]
+    dynamic = selection.select(layer, wanted, {"c": ["b.sub"]})
+    assert dynamic.modules == ["a", "b", "b.sub", "c", "d"]
+    assert dynamic.reasons["d"] == "b.sub"
+
+
+def test_libraries_of_selected_files_come_along() -> None:
+    files = {
+        "libpython.so": index.File("binary"),
+        "base_library.zip": index.File("data"),
+        "a.so": index.File("binary", needs=["libx.so"], module=0),
+        "libx.so": index.File("binary", needs=["liby.so"]),
+        "liby.so": index.File("binary"),
+        "other.so": index.File("binary"),
+    }
+    layer = _index({"a": []}, files=files)
+    layer.nodes[0].files = ["a.so"]
+    chosen = selection.select(layer, selection.Wanted(modules=frozenset({"a"})), {})
+    assert chosen.files == ["a.so", "base_library.zip", "libpython.so", "libx.so", "liby.so"]
+
+
+def test_tools_entry_points_are_no_plugins() -> None:
+    points = {
+        "console_scripts": {"x": "x.cli:main"},
+        "pytest11": {"x": "x.testing"},
+        "app.plugins": {"x": "x.plug:Thing [extra]"},
+    }
+    assert selection.plugin_modules(points) == ["x.plug"]
+
+
+def test_files_that_two_distributions_install_differently(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    for name, text in (("one", "VALUE = 1\n"), ("two", "VALUE = 2\n")):
+        files = {"both/__init__.py": "", "both/thing.py": text}
+        install(
+            make_wheel(
+                tmp_path,
+                name,
+                "1.0",
+                files,
+                metadata="Requires-Dist: one\n" if name == "two" else "",
+            ),
+            site,
+        )
+    found = distributions.read_distributions(str(site))
+    assert conflicts.contested_files(str(site), found) == {"both/thing.py": ["one", "two"]}
+    assert conflicts.required_by("one", found) == ["two 1.0"]
+
+
+def test_stripped_library_with_misaligned_segment_is_not_sound() -> None:
+    def elf(offset: int) -> bytes:
+        header = (
+            b"\x7fELF\x02\x01\x01"
+            + bytes(9)
+            + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        )
+        return (
+            header
+            + struct.pack("<IIQQQQQQ", 1, 5, offset, 0x1000, 0, 16, 16, 0x1000)
+            + bytes(0x3000)
+        )
+
+    assert natives.is_sound_elf(elf(0x1000), elf(0x1000))
+    assert not natives.is_sound_elf(elf(0x1000), elf(0x1008))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems need no binutils")
+def test_broken_objdump_stops_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "objdump"
+    tool.write_text(
+        "#!/bin/sh\necho 'objdump: error while loading shared libraries: libctf.so.0' >&2\nexit 127\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(DriverError, match=r"objdump does not work on this machine: .*libctf.so.0"):
+        preflight.check_tools(strip=True)
+
+
+def test_a_request_survives_its_json() -> None:
+    request = contract.AppRequest(
+        "layer", "out", ("src",), "pkg.mod", excludes=("a", "b"), data={"x": "y"}
+    )
+    assert contract.AppRequest.from_json(request.to_json()) == request
+    with pytest.raises(ValueError, match="unknown fields nonsense"):
+        contract.AppRequest.from_json('{"schema": 1, "nonsense": 1}')
