@@ -6,7 +6,7 @@ PANTS ?= ./pants
 
 .PHONY: help
 help:  ## Print this list.
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z%-]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build-binary
 build-binary:  ## Build the archive of agent-runner for this platform, in dist/release.
@@ -27,6 +27,13 @@ format:  ## Rewrite the sources in the house's format.
 .PHONY: clean-binary
 clean-binary:  ## Remove dist; what Pants has cached stays.
 	rm -rf dist
+
+.PHONY: verify-release
+verify-release:  ## Check what build-binary left in dist/release; VERSION=dev.
+	$(PANTS) run build_rules/release:cli -- verify dist/release --platform local --version $(or $(VERSION),dev)
+
+release-%:  ## The release program's command %, e.g. make release-plan ARGS="--tag agent-runner-v0.1.0".
+	$(PANTS) run build_rules/release:cli -- $* $(ARGS)
 
 RUNS ?= 3
 ONLY ?= clean,nothing,line,bump,version,start,onedir,ten

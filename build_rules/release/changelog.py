@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def changelog(repository: Path, tag: str, prefix: str) -> str:
         "--repository",
         str(repository),
         "--offline",
+        "--tag-pattern",
+        f"^{re.escape(prefix)}",
         "--tag",
         tag,
         span,

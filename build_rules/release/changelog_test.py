@@ -34,21 +34,23 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_commits_since_the_last_tag_are_grouped(repository: Path) -> None:
     _git(repository, "tag", "agent-runner-v0.1.0")
-    _git(repository, "tag", "cli-v9.9.9")
     _commit(repository, "fix(release): a digest")
+    _commit(repository, "feat: something")
+    _git(repository, "tag", "cli-v9.9.9")
     _commit(repository, "feat!: another wire format")
     _commit(repository, "docs: <script> in words")
     _commit(repository, "no convention at all")
 
     text = changelog(repository, "agent-runner-v0.2.0", PREFIX)
     assert text.startswith("Changes since `agent-runner-v0.1.0`:\n")
-    assert "first words" not in text
+    assert "First words" not in text
     features, fixes = text.index("### Features"), text.index("### Fixes")
     documentation, other = text.index("### Documentation"), text.index("### Other")
     assert features < fixes < documentation < other
     assert "- **Breaking:** Another wire format (" in text[features:fixes]
     assert "- **release:** A digest (" in text[fixes:documentation]
     assert "No convention at all" in text[other:]
+    assert text.count("### Features") == 1  # another program's tag ends no section
     assert "<!--" not in text
 
 

@@ -39,10 +39,13 @@ from release.platforms import Platform
 from release.project import AGENT_RUNNER
 from release.publish import Publication
 from release.storage import Bucket, connect
-from release.verify import ArchiveFacts, Demands, verify
+from release.verify import ArchiveFacts, Demands, host_platform_name, verify
 from release.versions import parse_tag
 
 PROJECT = AGENT_RUNNER
+
+LOCAL = "local"
+"""In place of a platform's name: the one that this program runs on."""
 
 app = typer.Typer(
     add_completion=False,
@@ -110,12 +113,13 @@ def plan(
 
 def _platforms(names: list[str] | None) -> list[Platform]:
     known = {platform.name: platform for platform in PROJECT.platforms}
-    unknown = sorted(set(names or ()).difference(known))
+    wanted = [host_platform_name() if name == LOCAL else name for name in names or known]
+    unknown = sorted(set(wanted).difference(known))
     if unknown:
         raise ReleaseError(
             f"{', '.join(unknown)} is no platform of a release: choose from {', '.join(known)}"
         )
-    return [known[name] for name in names] if names else list(PROJECT.platforms)
+    return [known[name] for name in wanted]
 
 
 def _sound_archives(
@@ -156,7 +160,9 @@ BuildVersion = Annotated[
 ]
 Platforms = Annotated[
     list[str] | None,
-    typer.Option("--platform", help="Only these platforms, e.g. linux-amd64; repeat it for more."),
+    typer.Option(
+        "--platform", help="Only this one, e.g. linux-amd64, or `local`; repeat for more."
+    ),
 ]
 EvidenceFolder = Annotated[
     Path | None, typer.Option(help="Folder of the evidence, usually dist/evidence.")

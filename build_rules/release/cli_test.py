@@ -48,7 +48,7 @@ def test_a_mistake_is_one_line_and_no_traceback() -> None:
     assert len(errors.splitlines()) == 1
 
 
-def test_verify(files: tuple[Path, Path]) -> None:
+def test_verify(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     directory, evidence = files
     arguments = ("verify", directory, "--tag", TAG, "--platform", PLATFORM)
     assert "is in order" in _run(*arguments, "--evidence", evidence, "--rebuilds")[0]
@@ -56,6 +56,8 @@ def test_verify(files: tuple[Path, Path]) -> None:
     assert errors.count("defect: ") == 8
     assert "8 defects in" in errors
     assert "choose from" in _run("verify", directory, "--platform", "vax", code=1)[1]
+    monkeypatch.setattr("release.cli.host_platform_name", lambda: PLATFORM.name)
+    assert "1 archives" in _run("verify", directory, "--tag", TAG, "--platform", "local")[0]
 
 
 def test_ledger_dry_run_writes_nothing(files: tuple[Path, Path], tmp_path: Path) -> None:

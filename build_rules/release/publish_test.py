@@ -193,6 +193,7 @@ def test_foreign_assets_are_refused(server: GitHubServer, files: tuple[Path, ...
     server.add_asset("sbom.json", b"{}")
     with pytest.raises(ReleaseError, match=r"no files of this release: sbom\.json"):
         _publish(files)
+    assert list(server.state.files()) == ["sbom.json"]
 
 
 def test_two_drafts_are_refused(server: GitHubServer, files: tuple[Path, ...]) -> None:
