@@ -12,9 +12,11 @@ dist/bench/compare.json.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,15 @@ from comparison.ours import Ours
 from comparison.plain import Plain
 from comparison.processes import CommandFailed, Usage
 from comparison.report import OURS, PLAIN, SCENARIOS, Measurements, Verdict, document, rows, table
-from comparison.workspaces import BUMPED, SURROUNDINGS, BenchError, Clone, Surroundings
+from comparison.workspaces import (
+    BUMPED,
+    LOCK,
+    PYINSTALLER_LOCK,
+    SURROUNDINGS,
+    BenchError,
+    Clone,
+    Surroundings,
+)
 from support.temporal_server import TemporalServer
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -70,7 +80,9 @@ class Bench:
     def warm(self) -> None:
         """Fill the wheel caches of both sides and make the launcher's installation."""
         done = self._kept / "warmed"
-        if done.exists():
+        locks = (REPOSITORY / LOCK, REPOSITORY / PYINSTALLER_LOCK, REPOSITORY / BUMPED)
+        content = "\n".join(hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks)
+        if done.exists() and done.read_text() == content:
             return
         say("warming the wheel caches")
         # With the caller's HOME, from which the launcher may know where interpreters are.
@@ -89,7 +101,7 @@ class Bench:
         plain.install()
         plain_clone.bump(self._pin)
         plain.install()
-        done.touch()
+        done.write_text(content)
 
     @property
     def _python(self) -> Path:
@@ -257,7 +269,12 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", type=groups, default=GROUPS, metavar="LIST", help=f"some of {','.join(GROUPS)}"
     )
-    parser.add_argument("--work", type=Path, help="folder for the clones; warm caches stay in it")
+    parser.add_argument(
+        "--work",
+        type=lambda text: Path(text).resolve(),
+        metavar="FOLDER",
+        help="where to put the clones; the warm caches stay in it",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a bar is missed")
     return parser.parse_args(argv)
 
@@ -289,6 +306,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not sys.platform.startswith("linux"):
         say("needs Linux: the daemon's CPU time is read from /proc")
         return 1
+    # So that the daemons end with the benchmark.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.work:
         options.work.mkdir(parents=True, exist_ok=True)
     if git("status", "--porcelain"):
