@@ -115,4 +115,5 @@ def wait_for_event(
 
 def python_environment() -> dict[str, str]:
     """What a Python child process needs to import what the tests can import."""
-    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    paths = [str(Path(path).absolute()) for path in sys.path if path]
+    return {"PYTHONPATH": os.pathsep.join(paths)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mcp.server.fastmcp import FastMCP
@@ -51,7 +52,8 @@ def http_server() -> HttpServer:
 
 def stdio_server(environment: Mapping[str, str]) -> dict[str, Any]:
     """The entry of AGENT_RUNNER_MCP_SERVERS that starts this file as a server."""
-    return {"command": sys.executable, "args": [__file__], "env": dict(environment)}
+    program = str(Path(__file__).absolute())
+    return {"command": sys.executable, "args": [program], "env": dict(environment)}
 
 
 if __name__ == "__main__":
