@@ -14,7 +14,7 @@ def test_values_of_options_and_literal_braces() -> None:
 
 @pytest.mark.parametrize("template", ["{version}", "{}", "{release.version!r}", "{release.}", "{"])
 def test_anything_else_in_braces_is_refused(template: str) -> None:
-    with pytest.raises(ValueError, match="form|brace|'}'"):
+    with pytest.raises(ValueError, match=r"form|brace|'\}'"):
         placeholders(template)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
@@ -13,7 +14,7 @@ def _start() -> int:
         path for path in sys.path if os.path.abspath(path) != here
     ]
     package = os.path.basename(here)
-    command = __import__(f"{package}.command", fromlist=["main"])
+    command = importlib.import_module(".command", package)
     sys.path.pop(0)
     result: int = command.main(sys.argv[1:])
     return result
