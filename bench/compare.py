@@ -297,7 +297,7 @@ def show(bench: Bench) -> bool:
             print(f"not measured: {scenario.title}")
     print(f"written: {RESULT}")
     for failure in bench.measured.failed:
-        print(f"failed: {failure}")
+        print(f"failed: {failure.splitlines()[0]}")
     return all(row.verdict is not Verdict.MISSED for row in found)
 
 

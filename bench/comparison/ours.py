@@ -51,7 +51,8 @@ def ten_files() -> dict[str, str]:
     build = ['python_sources(sources=["*.py"])\n']
     files = {}
     for name, modules in TEN.items():
-        lines = [f"import {module}" for module in modules]
+        # The layer holds the whole resolve, so the imports need no owner.
+        lines = [f"import {module}  # pants: no-infer-dep" for module in modules]
         lines += ["", "", "def main() -> None:", f'    print("{name}")', ""]
         files[f"{name}_program.py"] = "\n".join(lines)
         build.append(f'pyinstaller_binary(name="{name}", entry_point="ten.{name}_program:main")\n')
@@ -169,9 +170,7 @@ class Ours:
             "./pants", *arguments, daemon=daemon, extra={**self._environment, **extra}
         )
         if self.daemon() != daemon:
-            raise BenchError(
-                f"Pants restarted its daemon during a measurement (log: {self._clone.log})"
-            )
+            raise BenchError(f"Pants restarted its daemon during ./pants {' '.join(arguments)}")
         return usage
 
     def build(self, version: str | None = None) -> Usage:

@@ -113,7 +113,7 @@ def cpu_seconds(roots: Iterable[int]) -> float:
 def program_name(arguments: Sequence[str]) -> str:
     """What to call a process: its script or module and that one's first word, else its program."""
     # A daemon may have written more into its title than a path.
-    program = Path(arguments[0].split(" [")[0]).name if arguments else "?"
+    program = Path(arguments[0].split(" [")[0]).name
     rest = iter(arguments[1:])
     for argument in rest:
         if argument == "-m":
@@ -128,12 +128,13 @@ def program_name(arguments: Sequence[str]) -> str:
     return program
 
 
-def _name_of(pid: int) -> str:
+def _name_of(pid: int) -> str | None:
     try:
         line = (_PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
-        return "?"
-    return program_name(line.decode(errors="replace").split("\0")[:-1])
+        return None
+    arguments = line.decode(errors="replace").split("\0")[:-1]
+    return program_name(arguments) if arguments else None
 
 
 class Sampler:
@@ -166,8 +167,11 @@ class Sampler:
         pages = 0
         for process in tree(all_processes(), self._roots):
             pages += process.resident_pages
-            # Named at every look: it may have been a fork of its parent at the first one.
-            self._names[process.pid] = _name_of(process.pid)
+            # Named at every look: it may have been a fork of its parent at the first one. One that
+            # has just ended has no arguments any more.
+            name = _name_of(process.pid)
+            if name is not None or process.pid not in self._names:
+                self._names[process.pid] = name or "?"
             self._last[process.pid] = process.own_ticks
         self.peak_bytes = max(self.peak_bytes, pages * _PAGE_BYTES)
 
@@ -201,6 +205,7 @@ def measure(
     with log.open("ab") as output:
         output.write(f"\n$ {' '.join(map(str, command))}\n".encode())
         output.flush()
+        printed_from = output.tell()
         started = time.monotonic()
         process = subprocess.Popen(
             list(map(str, command)),
@@ -220,10 +225,15 @@ def measure(
         wall_s = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != exit_code:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
-        raise CommandFailed(f"exit code {process.returncode} (log: {log}):\n{tail}")
+        with log.open("rb") as printed:
+            printed.seek(printed_from)
+            lines = printed.read().decode(errors="replace").splitlines()
+        raise CommandFailed(
+            f"{' '.join(map(str, command))}: exit code {process.returncode}\n"
+            + "\n".join(lines[-_TAIL_LINES:])
+        )
     if daemon is not None and not (_PROC / str(daemon)).exists():
-        raise CommandFailed(f"the daemon {daemon} did not survive the command (log: {log})")
+        raise CommandFailed(f"the daemon {daemon} did not survive {command[0]}")
     return Usage(
         usage.ru_utime + usage.ru_stime + cpu_seconds(daemons) - before,
         wall_s,

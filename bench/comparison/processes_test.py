@@ -54,7 +54,6 @@ def test_tree_holds_roots_and_descendants_once() -> None:
         (["python", "tool.py", "--fast"], "tool.py"),
         (["pantsd [/some/clone]", ""], "pantsd"),
         (["/usr/bin/strip", "lib.so"], "strip"),
-        ([], "?"),
     ],
 )
 def test_program_names(arguments: list[str], expected: str) -> None:
