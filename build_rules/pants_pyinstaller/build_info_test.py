@@ -8,7 +8,10 @@ from pants_pyinstaller.build_info import fill, placeholders
 def test_values_of_options_and_literal_braces() -> None:
     template = "v{release.version} of {tools.sub.name}, {{as is}}"
     assert placeholders(template) == [("release", "version"), ("tools.sub", "name")]
-    options: dict[str, dict[str, object]] = {"release": {"version": "1.2"}, "tools.sub": {"name": None}}
+    options: dict[str, dict[str, object]] = {
+        "release": {"version": "1.2"},
+        "tools.sub": {"name": None},
+    }
     assert fill(template, options) == "v1.2 of , {as is}"
 
 
