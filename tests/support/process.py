@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -47,10 +48,21 @@ class _Stream:
             self._changed.notify_all()
 
 
+_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def _end_with_parent() -> None:
+    """Runs between fork and exec: one system call, prepared beforehand."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, _KILL)
+
+
 class RunningProcess:
     """A process with nothing inherited: `environment` is all that it gets.
 
-    Both pipes are read as they fill. On leaving the context the process and everything that it
+    Both pipes are read as they fill. A server that tests start should not outlive them when they are
+    killed themselves: `outlives_tests=False` (Linux). On leaving the context the process and everything that it
     started are killed, by pid. Output is text: UTF-8, undecodable bytes replaced.
     """
 
@@ -60,6 +72,7 @@ class RunningProcess:
         environment: Mapping[str, str],
         *,
         cwd: Path | None = None,
+        outlives_tests: bool = True,
     ) -> None:
         self.command = [str(part) for part in command]
         self._family: set[Entry] = set()
@@ -73,6 +86,7 @@ class RunningProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=sys.platform != "win32",
+            preexec_fn=None if outlives_tests else _end_with_parent,
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None

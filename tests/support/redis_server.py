@@ -64,6 +64,7 @@ class RedisServer:
                 ],
                 {"HOME": self._home.name, "PATH": os.defpath},
                 cwd=Path(self._home.name),
+                outlives_tests=False,
             )
             wait_until_listening(self._process, self.port, START_TIMEOUT_S)
         except BaseException:

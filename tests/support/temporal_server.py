@@ -80,6 +80,7 @@ class TemporalServer:
             ],
             {"HOME": self._home.name, "PATH": os.defpath, "TMPDIR": self._home.name},
             cwd=Path(self._home.name),
+            outlives_tests=False,
         )
         try:
             wait_until_listening(process, self.port, START_TIMEOUT_S)
