@@ -14,7 +14,7 @@ import pytest
 from agent_runner import mcp_test_server, mcp_tools, processes
 from agent_runner.errors import ConfigurationError, McpUnavailable
 from agent_runner.testing_support import run
-from support.loopback import free_port
+from support.ports import free_port
 
 SERVER = str(Path(mcp_test_server.__file__).resolve())
 PATHS = os.pathsep.join(entry for entry in sys.path if entry)
