@@ -209,9 +209,7 @@ def install(home: Path, environ: dict[str, str]) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(home.parent / f"{home.name}.lock"):
         env = home / "env"
-        if env.exists() and all(
-            Path(line.split("'")[1]).exists() for line in env.read_text().splitlines()[:2]
-        ):
+        if env.exists() and all(Path(path).exists() for path in recorded_interpreters(env)):
             return  # made by the launcher that held the lock before us
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
