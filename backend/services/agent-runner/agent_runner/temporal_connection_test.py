@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # no stubs
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -184,7 +184,7 @@ def test_mutual_tls_with_a_server_name(
 def test_an_api_key_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    class Recorder(grpc.GenericRpcHandler):
+    class Recorder(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         def service(self, details: grpc.HandlerCallDetails) -> None:
             seen.append(str(dict(details.invocation_metadata).get("authorization")))
 

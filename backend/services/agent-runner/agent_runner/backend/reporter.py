@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any, Final
 
-import grpc
+import grpc  # type: ignore[import-untyped]  # no stubs
 
 from agent_runner.backend import status_pb2
 from agent_runner.backend.oauth import TokenSource
