@@ -73,21 +73,22 @@ class DriverOutput:
 @rule
 async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
     request = await Get(Digest, CreateDigest([FileContent(_REQUEST, run.request.encode())]))
-    inputs = await Get(Digest, MergeDigests([driver.digest, request, run.files]))
+    toolchain = run.toolchain
+    inputs = await Get(Digest, MergeDigests([driver.digest, request, run.files, toolchain.files]))
     result = await Get(
         FallibleProcessResult,
         Process(
             (
-                run.toolchain.python,
+                *toolchain.command,
                 *contract.INTERPRETER_FLAGS,
                 f"{DRIVER_PREFIX}/__main__.py",
                 run.program,
                 _REQUEST,
             ),
             input_digest=inputs,
-            immutable_input_digests=run.mounts,
-            append_only_caches={_CACHE_NAME: _CACHE},
-            env=run.toolchain.env,
+            immutable_input_digests={**toolchain.mounts, **run.mounts},
+            append_only_caches={**toolchain.caches, _CACHE_NAME: _CACHE},
+            env=toolchain.env,
             output_directories=(_OUTPUT,),
             description=run.description,
             level=LogLevel.INFO,

@@ -29,7 +29,8 @@ from pants.util.frozendict import FrozenDict
 from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.layers import Assembled, AssembledRequest
-from pants_pyinstaller.requests import FreezeRequest, PyInstallerFieldSet
+from pants_pyinstaller.requests import BinaryRequest, FreezeRequest, PyInstallerFieldSet
+from pants_pyinstaller.toolchain import ChosenPlatforms, Host
 
 logger = logging.getLogger(__name__)
 
@@ -82,15 +83,18 @@ async def _beside_build_file(field_set: PyInstallerFieldSet) -> tuple[FrozenDict
 
 
 @rule
-async def build_executable(field_set: PyInstallerFieldSet) -> Executable:
+async def build_executable(request: BinaryRequest, host: Host) -> Executable:
+    field_set = request.field_set
     freeze, build_info = await MultiGet(
-        Get(FreezeRequest, PyInstallerFieldSet, field_set),
+        Get(FreezeRequest, BinaryRequest, request),
         Get(BuildInfo, BuildInfoRequest(field_set.build_info)),
     )
     extra, extra_digest = await _beside_build_file(field_set)
     output_path = field_set.output_path.value_or_default(file_ending=None)
     mode = field_set.mode.value or contract.ONE_FILE
     directory, name = output_names(output_path, mode, freeze.toolchain.windows)
+    if request.platform != host.platform:
+        directory = posixpath.join(directory, request.platform.name)
     assembled = await Get(
         Assembled, AssembledRequest(freeze, name, build_info.values, extra, extra_digest)
     )
@@ -117,20 +121,25 @@ async def build_executable(field_set: PyInstallerFieldSet) -> Executable:
 
 
 @rule(desc="Package PyInstaller binary")
-async def package_pyinstaller_binary(field_set: PyInstallerFieldSet) -> BuiltPackage:
-    executable = await Get(Executable, PyInstallerFieldSet, field_set)
+async def package_pyinstaller_binary(
+    field_set: PyInstallerFieldSet, platforms: ChosenPlatforms
+) -> BuiltPackage:
+    executables = await MultiGet(
+        Get(Executable, BinaryRequest(field_set, platform)) for platform in platforms
+    )
     return BuiltPackage(
-        executable.digest,
+        await Get(Digest, MergeDigests(executable.digest for executable in executables)),
         artifacts=tuple(
             BuiltPackageArtifact(path)
+            for executable in executables
             for path in (executable.root, executable.manifest, executable.notices)
         ),
     )
 
 
 @rule(desc="Run PyInstaller binary")
-async def run_pyinstaller_binary(field_set: PyInstallerFieldSet) -> RunRequest:
-    executable = await Get(Executable, PyInstallerFieldSet, field_set)
+async def run_pyinstaller_binary(field_set: PyInstallerFieldSet, host: Host) -> RunRequest:
+    executable = await Get(Executable, BinaryRequest(field_set, host.platform))
     return RunRequest(digest=executable.digest, args=(posixpath.join("{chroot}", executable.path),))
 
 

@@ -19,6 +19,7 @@ from pants_pyinstaller import (
     wheels,
 )
 from pants_pyinstaller.target_types import PyInstallerBinary
+from pants_pyinstaller.toolchains import native, sysroot, wine
 
 
 def rules() -> Iterable[Rule | UnionRule]:
@@ -26,11 +27,14 @@ def rules() -> Iterable[Rule | UnionRule]:
         *build_info.rules(),
         *inference.rules(),
         *layers.rules(),
+        *native.rules(),
         *packaging.rules(),
         *requests.rules(),
         *subsystem.rules(),
+        *sysroot.rules(),
         *toolchain.rules(),
         *wheels.rules(),
+        *wine.rules(),
     ]
 
 

@@ -38,8 +38,9 @@ from pants.util.frozendict import FrozenDict
 
 from pants_pyinstaller import target_types as fields
 from pants_pyinstaller.driver import contract
+from pants_pyinstaller.platforms import Platform
 from pants_pyinstaller.subsystem import PyInstaller
-from pants_pyinstaller.toolchain import Toolchain, ToolchainRequest, interpreter_constraints
+from pants_pyinstaller.toolchain import Host, Toolchain, ToolchainRequest, toolchain_request
 
 SOURCES = "src"
 DATA = "data"
@@ -92,6 +93,14 @@ class Application:
     digest: Digest
     entry_point: str
     data: FrozenDict[str, str]
+
+
+@dataclass(frozen=True)
+class BinaryRequest:
+    """A `pyinstaller_binary` for one platform."""
+
+    field_set: PyInstallerFieldSet
+    platform: Platform
 
 
 @dataclass(frozen=True)
@@ -221,8 +230,9 @@ async def application(request: ApplicationRequest) -> Application:
 
 @rule
 async def freeze_request(
-    field_set: PyInstallerFieldSet, pyinstaller: PyInstaller, python_setup: PythonSetup
+    request: BinaryRequest, host: Host, pyinstaller: PyInstaller, python_setup: PythonSetup
 ) -> FreezeRequest:
+    field_set = request.field_set
     tmpdir = field_set.runtime_tmpdir
     if tmpdir.value and field_set.mode.value == contract.ONE_DIR:
         raise InvalidFieldException(
@@ -235,7 +245,8 @@ async def freeze_request(
         Get(HookFiles, HookFilesRequest(field_set.hooks, field_set.runtime_hooks)),
         Get(
             Toolchain,
-            ToolchainRequest(interpreter_constraints(pyinstaller, python_setup)),
+            ToolchainRequest,
+            toolchain_request(request.platform, host, pyinstaller, python_setup),
         ),
     )
     return FreezeRequest(field_set, resolve, toolchain, app, hooks)

@@ -13,6 +13,7 @@ from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
 from pants_pyinstaller.driver import contract
+from pants_pyinstaller.platforms import ALL, HOST, PLATFORMS
 
 
 class PyInstaller(Subsystem):
@@ -34,6 +35,17 @@ class PyInstaller(Subsystem):
             """
             Which interpreter freezes, and so goes into the executable. The interpreter needs a
             shared libpython. Constraints of `[python].interpreter_constraints` apply as well.
+            """
+        ),
+    )
+    platforms = StrListOption(
+        default=[HOST],
+        help=softwrap(
+            f"""
+            For which platforms executables are made: `{HOST}`, the one that Pants runs on;
+            `{ALL}`, the host and every platform that it emulates; or a list of
+            {", ".join(PLATFORMS)}. The host's executable lies at the target's `output_path`, each
+            other one in a directory beside it that is named for the platform.
             """
         ),
     )

@@ -1,86 +1,125 @@
-"""A platform's Python: where it is, what it is made of, and the environment its programs get."""
+"""A platform's Python: how it is started here, what it is made of, what its programs get.
+
+`toolchains/` holds one acquisition for each `Build` of `platforms.py`.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
-from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core.util_rules.environments import EnvironmentTarget
-from pants.engine.fs import DigestSubset, PathGlobs
+from pants.engine.collection import Collection
+from pants.engine.environment import EnvironmentName
+from pants.engine.fs import EMPTY_DIGEST
 from pants.engine.internals.native_engine import Digest
-from pants.engine.process import Process, ProcessResult
-from pants.engine.rules import Get, Rule, collect_rules, rule
-from pants.engine.unions import UnionRule
+from pants.engine.platform import Platform as PantsPlatform
+from pants.engine.rules import Rule, collect_rules, rule
+from pants.engine.unions import UnionRule, union
 from pants.util.frozendict import FrozenDict
-from pants.util.logging import LogLevel
 
-from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
+from pants_pyinstaller import platforms
+from pants_pyinstaller.platforms import Build, Platform
 from pants_pyinstaller.subsystem import PyInstaller
 
 
 @dataclass(frozen=True)
-class ToolchainRequest:
-    """The toolchain for the interpreters that `interpreter_constraints` allow."""
+class Toolchain:
+    """A Python of `platform`, and how programs are run by it on this machine.
 
+    version  of Python, such as `3.13.5`
+    content  SHA-256 of all that the interpreter can put into an executable and of what emulates
+             it; it stands in `env` too, and so is part of every process's key
+    command  what starts the interpreter in a sandbox's root; the interpreter's flags, the program
+             and its arguments follow, and every path among them is relative to that root
+    env      the environment of its programs
+    wheels   uv's arguments that say for which Python and platform wheels are taken
+    python   a CPython of the same minor version that runs on this machine, for uv and Pex
+    mounts   inputs that every program needs beside its own, by their path in the sandbox
+    files    the same for small ones, copied into the sandbox
+    caches   append-only caches that `command` uses: name to path in the sandbox
+    """
+
+    platform: Platform
+    version: str
+    content: str
+    command: tuple[str, ...]
+    env: FrozenDict[str, str]
+    wheels: tuple[str, ...]
+    python: str
+    mounts: FrozenDict[str, Digest] = field(default_factory=FrozenDict)
+    files: Digest = EMPTY_DIGEST
+    caches: FrozenDict[str, str] = field(default_factory=FrozenDict)
+
+    @property
+    def windows(self) -> bool:
+        return self.platform.executable_suffix == ".exe"
+
+
+@union(in_scope_types=[EnvironmentName])
+@dataclass(frozen=True)
+class ToolchainRequest:
+    """The toolchain of `platform`, by the member of this union whose `build` is the platform's.
+
+    A member is a subclass, registered by `UnionRule(ToolchainRequest, Member)`, with a rule
+    `Member -> Toolchain`. What is missing on this machine is a FreezeError that names the package.
+    """
+
+    platform: Platform
     interpreter_constraints: InterpreterConstraints
 
 
 @dataclass(frozen=True)
-class Toolchain:
-    """An interpreter on this machine.
-
-    `platform` is `OS-arch`; `content` the SHA-256 of all that the interpreter can put into an
-    executable, which stands in `env` so that it is part of every process's key.
-    """
-
-    python: str
-    version: str
-    platform: str
-    content: str
-    env: FrozenDict[str, str]
-
-    @property
-    def windows(self) -> bool:
-        return self.platform.startswith("windows-")
+class NativeToolchainRequest(ToolchainRequest):
+    """The interpreter of this machine."""
 
 
-@rule(desc="Identify the interpreter that freezes", level=LogLevel.DEBUG)
-async def find_toolchain(
-    request: ToolchainRequest,
-    pyinstaller: PyInstaller,
-    driver: DriverSources,
-    environment: EnvironmentTarget,
-) -> Toolchain:
-    python = await Get(PythonExecutable, InterpreterConstraints, request.interpreter_constraints)
-    program = f"{DRIVER_PREFIX}/identity.py"
-    sources = await Get(Digest, DigestSubset(driver.digest, PathGlobs([program])))
-    path = ":".join(pyinstaller.search_path)
-    result = await Get(
-        ProcessResult,
-        Process(
-            (python.path, "-I", "-S", program),
-            input_digest=sources,
-            env={"PATH": path, "LC_ALL": "C"},
-            description=f"Identify {python.path}",
-            level=LogLevel.DEBUG,
-            # The files that it reads are not inputs, so it runs again in each Pants daemon.
-            cache_scope=environment.executable_search_path_cache_scope(),
-        ),
-    )
-    found = json.loads(result.stdout)
-    env = {**contract.ENVIRONMENT, "PATH": path, "INTERPRETER_CONTENT": found["content"]}
-    return Toolchain(
-        python=python.path,
-        version=found["version"],
-        platform=found["platform"],
-        content=found["content"],
-        env=FrozenDict(env),
-    )
+@dataclass(frozen=True)
+class SysrootToolchainRequest(ToolchainRequest):
+    """Another architecture's Linux in a root directory of its own, run by qemu."""
+
+
+@dataclass(frozen=True)
+class WineToolchainRequest(ToolchainRequest):
+    """The Windows Python, run by Wine."""
+
+
+_REQUESTS: dict[Build, type[ToolchainRequest]] = {
+    Build.NATIVE: NativeToolchainRequest,
+    Build.SYSROOT: SysrootToolchainRequest,
+    Build.WINE: WineToolchainRequest,
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """The platform that processes run on."""
+
+    platform: Platform
+
+
+@rule
+async def find_host(pants_platform: PantsPlatform) -> Host:
+    return Host(platforms.PLATFORMS[platforms.PANTS_PLATFORMS[pants_platform.value]])
+
+
+class ChosenPlatforms(Collection[Platform]):
+    """What `[pyinstaller].platforms` asks for, the host first."""
+
+
+@rule
+async def choose_platforms(pyinstaller: PyInstaller, host: Host) -> ChosenPlatforms:
+    return ChosenPlatforms(platforms.choose(pyinstaller.platforms, host.platform.name))
+
+
+def toolchain_request(
+    platform: Platform, host: Host, pyinstaller: PyInstaller, python_setup: PythonSetup
+) -> ToolchainRequest:
+    """The request for `platform`'s toolchain on `host`; `choose_platforms` vouches for it."""
+    build = platform.build_on(host.platform.name)
+    assert build is not None, f"{platform} on {host.platform}"
+    return _REQUESTS[build](platform, interpreter_constraints(pyinstaller, python_setup))
 
 
 def interpreter_constraints(
@@ -96,4 +135,7 @@ def interpreter_constraints(
 
 
 def rules() -> Iterable[Rule | UnionRule]:
-    return collect_rules()
+    return [
+        *collect_rules(),
+        *(UnionRule(ToolchainRequest, member) for member in _REQUESTS.values()),
+    ]

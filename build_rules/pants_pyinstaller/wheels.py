@@ -125,7 +125,7 @@ async def install_wheels(
             venv,
             argv=(
                 *("pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes"),
-                *("--only-binary", ":all:", "--python", request.toolchain.python),
+                *("--only-binary", ":all:", *request.toolchain.wheels),
                 *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
                 *index_args(repos),
                 *("--requirement", requirements.path),
@@ -141,7 +141,7 @@ async def install_wheels(
         installed,
         what=f"Installing the wheels of the resolve `{request.resolve}`",
         hint=(
-            "Every distribution needs a wheel for this platform; a source distribution is not "
+            f"Every distribution needs a wheel for {request.toolchain.platform}; a source distribution is not "
             "built. If the lockfile is older than its input, make it again."
         ),
     )
