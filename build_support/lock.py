@@ -63,6 +63,7 @@ class Lock:
 
 LOCKS = (
     Lock("agent-runner", "3.13", tuple(PLATFORMS)),
+    Lock("cyclonedx", "3.13"),
     Lock("mypy", "3.13"),
     # Pants 2.17 pins releases that are older than wheels for Apple arm64 machines.
     Lock("pants", "3.9", built=("ijson", "setproctitle", "psutil")),
@@ -75,6 +76,7 @@ LOCKS = (
     Lock("ruff", "3.9"),
     Lock("temporal-server", "3.13"),
     Lock("uv", "3.9", tuple(PLATFORMS)),
+    Lock("workflows", "3.13"),
 )
 
 

@@ -2,6 +2,7 @@
 
     packages -> Executables (their files, and what their sidecars say)
              -> members of the archive -> Archive (driver/archiver.py) -> checksum, evidence
+             -> Description (release.describe): bill of materials, provenance
 
 An archive's process sees the members alone, under the names that they get: whatever else a
 packager lays beside its executable doesn't rebuild the archive.
@@ -52,6 +53,7 @@ from release.platforms import (
 )
 from release.rules import archive, executables, sidecars
 from release.rules.archive import Archive, ArchiveRequest, Entry
+from release.rules.description import Description, DescriptionRequest
 from release.rules.executables import Executable, Executables, ExecutablesRequest
 from release.rules.notices import format_notices
 from release.rules.sidecars import Component
@@ -61,6 +63,7 @@ from release.rules.target_types import (
     ReleaseBinaryNameField,
     ReleaseEvidencePathField,
     ReleaseFilesField,
+    ReleaseMaterialsField,
     ReleaseNoticesField,
     ReleaseOutputPathField,
     ReleasePackagesField,
@@ -83,6 +86,7 @@ class ReleaseArchiveFieldSet(PackageFieldSet):
     notices: ReleaseNoticesField
     output_path: ReleaseOutputPathField
     evidence_path: ReleaseEvidencePathField
+    materials: ReleaseMaterialsField
     environment: EnvironmentField
 
 
@@ -274,7 +278,7 @@ def _evidence(
     archive_name: str,
     built: Archive,
     inside: dict[str, Executable],
-) -> bytes:
+) -> dict[str, Any]:
     """Say what the archive is and what is in it, for those who verify a release."""
 
     def describe(name: str, executable: Executable) -> dict[str, Any]:
@@ -290,7 +294,7 @@ def _evidence(
         }
 
     commits = [release.commit, *(executable.manifest.commit for executable in inside.values())]
-    evidence = {
+    return {
         "schema": _EVIDENCE_SCHEMA,
         "program": program,
         "version": release.version,
@@ -300,7 +304,6 @@ def _evidence(
         "archive": {"name": archive_name, "sha256": built.sha256, "size": built.size},
         "executables": [describe(name, executable) for name, executable in inside.items()],
     }
-    return (json.dumps(evidence, indent=2, sort_keys=True) + "\n").encode()
 
 
 @rule(desc="Package release archive", level=LogLevel.DEBUG)
@@ -357,6 +360,18 @@ async def package_release_archive(
     )
     archive_name = PurePosixPath(output_path).name
     inside = {_name_inside(e, alone, name, platform): e for e in built}
+    evidence = _evidence(release, name, platform, archive_name, packed, inside)
+    evidence_base = evidence_path[: -len(".json")]
+    description_paths = (f"{evidence_base}.cdx.json", f"{evidence_base}.intoto.json")
+    description = await Get(
+        Description,
+        DescriptionRequest(
+            owner,
+            json.dumps(evidence, sort_keys=True),
+            field_set.materials.value,
+            *description_paths,
+        ),
+    )
     beside = await Get(
         Digest,
         CreateDigest(
@@ -366,13 +381,14 @@ async def package_release_archive(
                     checksum_line(packed.sha256, archive_name).encode(),
                 ),
                 FileContent(
-                    evidence_path, _evidence(release, name, platform, archive_name, packed, inside)
+                    evidence_path,
+                    (json.dumps(evidence, indent=2, sort_keys=True) + "\n").encode(),
                 ),
             ]
         ),
     )
     return BuiltPackage(
-        await Get(Digest, MergeDigests([packed.digest, beside])),
+        await Get(Digest, MergeDigests([packed.digest, beside, description.digest])),
         (
             BuiltPackageArtifact(
                 output_path,
@@ -380,6 +396,7 @@ async def package_release_archive(
             ),
             BuiltPackageArtifact(output_path + CHECKSUM_SUFFIX),
             BuiltPackageArtifact(evidence_path),
+            *(BuiltPackageArtifact(path) for path in description_paths),
         ),
     )
 

@@ -30,7 +30,8 @@ from pants.help.help_info_extracter import TargetFieldHelpInfo
 from pants.testutil.rule_runner import RuleRunner
 
 from release.platforms import PANTS_PLATFORMS
-from release.rules import register
+from release.rules import package, register
+from release.rules.description import Description, DescriptionRequest
 from release.rules.package import ReleaseArchiveFieldSet
 from release.rules.target_types import ReleaseArchiveTarget
 
@@ -78,6 +79,14 @@ async def build_fake_package(field_set: FakePackageFieldSet) -> BuiltPackage:
     return BuiltPackage(digest, tuple(BuiltPackageArtifact(a) for a in dict.fromkeys(artifacts)))
 
 
+@rule
+async def note_description_request(request: DescriptionRequest) -> Description:
+    """In place of the real one, which installs a tool: the files hold what was asked for."""
+    paths = (request.sbom_path, request.provenance_path)
+    asked = json.dumps([json.loads(request.about), request.materials]).encode()
+    return Description(await Get(Digest, CreateDigest(FileContent(path, asked) for path in paths)))
+
+
 def _package(name: str, files: list[dict[str, Any]]) -> str:
     return f"fake_package(name={name!r}, files={json.dumps(files)!r})\n"
 
@@ -104,7 +113,7 @@ def _program(
 def rule_runner() -> RuleRunner:
     return RuleRunner(
         rules=[
-            *register.rules(),
+            *package.rules(),
             *collect_rules(),
             *core_target_types.rules(),
             *archive.rules(),
@@ -165,14 +174,19 @@ ARCHIVE = "release_archive(name='archive', binary_name='agent-runner', packages=
 def test_an_archive_holds_the_executable_and_the_notices(rule_runner: RuleRunner) -> None:
     manifest = {"platform": "linux-arm64", "build_info": {"version": "v1.2"}, "distributions": DEPS}
     rule_runner.write_files(
-        {"app/BUILD": _package("app", _program(manifest=manifest)) + ARCHIVE.format("")}
+        {
+            "app/BUILD": _package("app", _program(manifest=manifest))
+            + ARCHIVE.format("materials=['*.lock']")
+        }
     )
     built = _build(rule_runner, options=["--release-version=v1.2"])
 
     base = "release/agent-runner-v1.2-linux-arm64.tar.gz"
     evidence = "evidence/agent-runner-v1.2-linux-arm64.json"
-    assert [a.relpath for a in built.artifacts] == [base, f"{base}.sha256", evidence]
-    assert set(built.files) == {base, f"{base}.sha256", evidence}
+    described = [evidence.replace(".json", ending) for ending in (".cdx.json", ".intoto.json")]
+    assert [a.relpath for a in built.artifacts] == [base, f"{base}.sha256", evidence, *described]
+    assert set(built.files) == {base, f"{base}.sha256", evidence, *described}
+    assert json.loads(built.files[described[0]]) == [json.loads(built.files[evidence]), ["*.lock"]]
     digest = hashlib.sha256(built.files[base]).hexdigest()
     line = f"{digest}  agent-runner-v1.2-linux-arm64.tar.gz\n"
     assert built.files[f"{base}.sha256"] == line.encode()

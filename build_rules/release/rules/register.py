@@ -15,7 +15,7 @@ from pants.engine.rules import Rule
 from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 
-from release.rules import package
+from release.rules import description, package
 from release.rules.target_types import ReleaseArchiveTarget
 
 
@@ -24,4 +24,4 @@ def target_types() -> Iterable[type[Target]]:
 
 
 def rules() -> Iterable[Rule | UnionRule]:
-    return package.rules()
+    return (*package.rules(), *description.rules())

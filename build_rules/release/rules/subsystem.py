@@ -62,6 +62,17 @@ class ReleaseSubsystem(Subsystem):
         ),
     )
 
+    license_policy = StrOption(
+        default=None,
+        help=softwrap(
+            """
+            Path of a TOML file that says under which licences something may be inside an archive;
+            its form is in `release/describe/licenses.py`. A distribution under another licence, or
+            under none, fails the build. By default nothing is refused.
+            """
+        ),
+    )
+
     @property
     def version(self) -> str:
         problem = version_problem(self._version)

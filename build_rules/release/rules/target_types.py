@@ -20,6 +20,7 @@ from pants.engine.target import (
     InvalidFieldException,
     SpecialCasedDependencies,
     StringField,
+    StringSequenceField,
     Target,
 )
 from pants.util.docutil import bin_name
@@ -189,6 +190,9 @@ class ReleaseEvidencePathField(StringField):
         digest, platform, version and commit, and the manifests of its executables. It is for
         those who verify a release, not for those who download it. It may use what `output_path`
         may use. By default `{DEFAULT_EVIDENCE_PATH}`.
+
+        Beside it, with other endings: the bill of materials (`.cdx.json`, CycloneDX) and the
+        statement of provenance (`.intoto.json`, SLSA).
         """
     )
 
@@ -198,6 +202,19 @@ class ReleaseEvidencePathField(StringField):
         assert value is not None  # there is a default
         _check_template(cls.alias, value, address, ".json", "it is a JSON file")
         return value
+
+
+class ReleaseMaterialsField(StringSequenceField):
+    alias = "materials"
+    default = ()
+    value: tuple[str, ...]
+    help = help_text(
+        """
+        Files of the repository, as globs from its root, that decide what comes out: lockfiles
+        above all. Their digests go into the statement of provenance, and what a lockfile says of a
+        distribution's files into the bill of materials.
+        """
+    )
 
 
 class ReleaseArchiveTarget(Target):
@@ -211,6 +228,7 @@ class ReleaseArchiveTarget(Target):
         ReleaseNoticesField,
         ReleaseOutputPathField,
         ReleaseEvidencePathField,
+        ReleaseMaterialsField,
         EnvironmentField,
     )
     help = help_text(

@@ -1,0 +1,183 @@
+"""Under which licences something may be inside what is given away.
+
+A policy is a TOML file:
+
+    allowed = ["MIT", "Apache-2.0", ...]   SPDX identifiers, `X WITH Y` for one with an exception
+
+    [denied]                               SPDX identifier = why, for those that people ask about
+    [aliases]                              what authors write = SPDX expression
+    [distributions]                        name = {license = SPDX expression, reason = text}
+    [host_packages]                        pattern of a system's package = SPDX expression
+
+A distribution needs a licence that is allowed: of `A OR B` one suffices, of `A AND B` both are
+needed. One that isn't in `allowed` is refused, in `denied` or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import tomllib
+from license_expression import ExpressionError, get_spdx_licensing
+
+from release.describe.errors import DescriptionError
+from release.describe.subject import Distribution, HostLibrary, normalized
+
+_SPDX = get_spdx_licensing()
+_SECTIONS = ("allowed", "denied", "aliases", "distributions", "host_packages")
+
+
+@dataclass(frozen=True)
+class License:
+    """A licence as SPDX writes it (`expression`), or only in its author's words."""
+
+    expression: str | None
+    words: str | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`path` is for messages; names of distributions are normalized, words in lower case."""
+
+    path: str
+    allowed: frozenset[str]
+    denied: Mapping[str, str]
+    aliases: Mapping[str, str]
+    distributions: Mapping[str, str]
+    host_packages: Mapping[str, str]
+
+
+EMPTY = Policy("", frozenset(), {}, {}, {}, {})
+"""No policy: licences are read as they are, nothing is refused."""
+
+
+def spdx(text: str) -> str | None:
+    """The SPDX expression that a text is, in the standard's spelling; None when it is none."""
+    try:
+        parsed = _SPDX.parse(text, validate=True, strict=True)
+    except ExpressionError:
+        return None
+    return None if parsed is None else str(parsed)
+
+
+def read_policy(path: Path) -> Policy:
+    """Raises DescriptionError, which names the file and the entry."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DescriptionError(f"the licence policy {path} can't be read: {error}") from error
+    unknown = sorted(set(data).difference(_SECTIONS))
+    if unknown:
+        raise DescriptionError(
+            f"{path} has {', '.join(unknown)}, but only {', '.join(_SECTIONS)} are known"
+        )
+
+    def expression(where: str, value: Any) -> str:
+        known = spdx(value) if isinstance(value, str) else None
+        if known is None:
+            raise DescriptionError(f"{path}: {where} is {value!r}, which is no SPDX expression")
+        return known
+
+    stated = {}
+    for name, entry in data.get("distributions", {}).items():
+        where = f"`distributions.{name}`"
+        if not isinstance(entry, dict) or not entry.get("reason"):
+            raise DescriptionError(f'{path}: {where} must be {{license = "…", reason = "…"}}')
+        stated[normalized(name)] = expression(f"{where}.license", entry.get("license"))
+    return Policy(
+        path=path.as_posix(),
+        allowed=frozenset(expression("`allowed`", item) for item in data.get("allowed", ())),
+        denied={
+            expression(f"`denied.{name}`", name): str(why)
+            for name, why in data.get("denied", {}).items()
+        },
+        aliases={
+            words.casefold(): expression(f"`aliases.{words}`", value)
+            for words, value in data.get("aliases", {}).items()
+        },
+        distributions=stated,
+        host_packages={
+            pattern: expression(f"`host_packages.{pattern}`", value)
+            for pattern, value in data.get("host_packages", {}).items()
+        },
+    )
+
+
+def license_of(distribution: Distribution, policy: Policy) -> License:
+    """What the policy states for it, or else what its metadata says."""
+    stated = policy.distributions.get(normalized(distribution.name))
+    if stated is not None:
+        return License(stated)
+    words = (distribution.license or "").strip()
+    if not words:
+        return License(None)
+    return License(policy.aliases.get(words.casefold()) or spdx(words), words)
+
+
+def license_of_library(library: HostLibrary, policy: Policy) -> License:
+    for pattern, expression in policy.host_packages.items():
+        if fnmatchcase(library.package or library.name, pattern):
+            return License(expression)
+    return License(None)
+
+
+def refused(expression: str, policy: Policy) -> list[str]:
+    """The licences for which an expression can't be accepted; none when it can."""
+
+    def judge(node: Any) -> list[str]:
+        if isinstance(node, _SPDX.AND):
+            return [bad for part in node.args for bad in judge(part)]
+        if isinstance(node, _SPDX.OR):
+            verdicts = [judge(part) for part in node.args]
+            return [] if [] in verdicts else [bad for verdict in verdicts for bad in verdict]
+        name = str(node)
+        return [] if name in policy.allowed else [name]
+
+    return sorted(set(judge(_SPDX.parse(expression))))
+
+
+def _why(names: Iterable[str], policy: Policy) -> str:
+    said = [f"{name}: {policy.denied[name]}" for name in names if name in policy.denied]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def problems(
+    distributions: Iterable[Distribution], libraries: Iterable[HostLibrary], policy: Policy
+) -> list[str]:
+    """What must not be inside: what it is, its licence, and what to do."""
+    if policy is EMPTY:
+        return []
+    found = []
+    for distribution in distributions:
+        title = f"{distribution.name} {distribution.version}"
+        known = license_of(distribution, policy)
+        if known.expression is None:
+            said = f"says {known.words!r}" if known.words else "declares no licence"
+            found.append(
+                f"{title} {said}, which is no SPDX expression: read its licence text and state "
+                f'`{distribution.name} = {{license = "…", reason = "…"}}` in `[distributions]` of '
+                f"{policy.path}"
+            )
+            continue
+        bad = refused(known.expression, policy)
+        if bad:
+            found.append(
+                f"{title} is under {known.expression}, and {' and '.join(bad)} is not allowed"
+                f"{_why(bad, policy)}: leave the distribution out (`excludes` of the executable, or "
+                f"another dependency), or, if its terms can be kept, add the licence to `allowed` "
+                f"of {policy.path}"
+            )
+    for library in libraries:
+        known = license_of_library(library, policy)
+        bad = refused(known.expression, policy) if known.expression else []
+        if bad:
+            found.append(
+                f"{library.name} of the build machine's package {library.package} is under "
+                f"{known.expression}, and {' and '.join(bad)} is not allowed{_why(bad, policy)}: "
+                "exclude the module that needs it (`excludes` of the executable)"
+            )
+    return found
