@@ -12,6 +12,10 @@ help:  ## Print this list.
 build-binary:  ## Build the archive of agent-runner for this platform, in dist/release.
 	$(PANTS) package ::
 
+.PHONY: cross
+cross:  ## Build the archives of this platform and of those that it emulates; see docs/platforms.md.
+	$(PANTS) --pyinstaller-platforms=all package ::
+
 .PHONY: test-binary
 test-binary:  ## Run every test; those in tests/ start the packaged executable.
 	$(PANTS) test ::

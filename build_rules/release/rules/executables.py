@@ -37,8 +37,8 @@ from release.rules.target_types import ReleaseFilesField, ReleasePackagesField
 
 
 @dataclass(frozen=True)
-class ReadExecutableRequest:
-    """Find a package's executable and its sidecars.
+class ReadExecutablesRequest:
+    """Find a package's executables and their sidecars.
 
     `owner` is the release_archive, for messages; `address` the package's target.
     """
@@ -65,19 +65,35 @@ class Executable:
     components: tuple[Component, ...] | None
 
 
-def _no_executable(request: ReadExecutableRequest, why: str) -> InvalidFieldException:
+class Executables(Collection[Executable]):
+    """The executables of packages, in order."""
+
+
+def _no_executable(request: ReadExecutablesRequest, why: str) -> InvalidFieldException:
     return InvalidFieldException(
         f"The {ReleasePackagesField.alias!r} field in target {request.owner} names "
         f"{request.address}, which {why}."
     )
 
 
-def _executable_of(
-    request: ReadExecutableRequest, entries: Iterable[Entry]
-) -> tuple[PurePosixPath, bool, tuple[Entry, ...]]:
-    """Return the executable's path, whether it is a folder, and its files."""
-    by_path = {entry.path: entry for entry in entries}
+def _programs_of(
+    request: ReadExecutablesRequest, by_path: dict[str, Entry]
+) -> list[tuple[PurePosixPath, bool, tuple[Entry, ...]]]:
+    """Return each executable's path, whether it is a folder, and its files.
+
+    A package holds one program, as its first artifact; or one for each of several platforms, and
+    then every one of them has a manifest beside it.
+    """
     artifacts = [a.relpath for a in request.package.artifacts if a.relpath]
+    described = [a for a in artifacts if a + sidecars.MANIFEST_SUFFIX in by_path]
+    if artifacts[:1] == described[:1] and len(described) > 1:
+        return [_program_of(request, [path], by_path) for path in described]
+    return [_program_of(request, artifacts, by_path)]
+
+
+def _program_of(
+    request: ReadExecutablesRequest, artifacts: list[str], by_path: dict[str, Entry]
+) -> tuple[PurePosixPath, bool, tuple[Entry, ...]]:
     if not artifacts:
         raise _no_executable(
             request, "builds no file: name a target whose first artifact is an executable"
@@ -120,21 +136,38 @@ def _executable_of(
 
 
 @rule
-async def read_executable(request: ReadExecutableRequest) -> Executable:
+async def read_executables(request: ReadExecutablesRequest) -> Executables:
     digest_entries = await Get(DigestEntries, Digest, request.package.digest)
-    entries = tuple(e for e in digest_entries if isinstance(e, (FileEntry, SymlinkEntry)))
-    path, is_folder, own = _executable_of(request, entries)
-
-    sidecar_entries = [
-        e
-        for e in entries
-        if isinstance(e, FileEntry)
-        and e.path in {f"{path}{suffix}" for suffix in sidecars.SUFFIXES}
-    ]
-    sidecar_digest = await Get(Digest, CreateDigest(sidecar_entries))
+    entries = {e.path: e for e in digest_entries if isinstance(e, (FileEntry, SymlinkEntry))}
+    programs = _programs_of(request, entries)
+    names = {f"{path}{suffix}" for path, _, _ in programs for suffix in sidecars.SUFFIXES}
+    sidecar_digest = await Get(
+        Digest,
+        CreateDigest(e for e in entries.values() if isinstance(e, FileEntry) and e.path in names),
+    )
     contents = {
         file.path: file.content for file in await Get(DigestContents, Digest, sidecar_digest)
     }
+    found = [_described(request, *program, contents) for program in programs]
+    stated = [executable.manifest.platform for executable in found]
+    if len(found) > 1 and (None in stated or len(set(stated)) < len(stated)):
+        listed = ", ".join(f"{e.path} for {e.manifest.platform}" for e in found)
+        raise _no_executable(
+            request,
+            f"builds several executables ({listed}), which can't be told apart: each needs a "
+            "platform of its own in its manifest",
+        )
+    return Executables(found)
+
+
+def _described(
+    request: ReadExecutablesRequest,
+    path: PurePosixPath,
+    is_folder: bool,
+    own: tuple[Entry, ...],
+    contents: dict[str, bytes],
+) -> Executable:
+    """The executable with what its sidecars say."""
     manifest_name = f"{path}{sidecars.MANIFEST_SUFFIX}"
     notices_name = f"{path}{sidecars.NOTICES_SUFFIX}"
     try:
@@ -173,12 +206,12 @@ class ExecutablesRequest:
     field: ReleasePackagesField
 
 
-class Executables(Collection[Executable]):
-    """The executables of a field's packages, in the field's order."""
+class BuiltExecutables(Collection[Executables]):
+    """The executables of each of a field's packages, in the field's order."""
 
 
 @rule
-async def build_executables(request: ExecutablesRequest) -> Executables:
+async def build_executables(request: ExecutablesRequest) -> BuiltExecutables:
     owner = request.field.address
     targets = await Get(Targets, UnparsedAddressInputs, request.field.to_unparsed_address_inputs())
     choices = await Get(FieldSetsPerTarget, FieldSetsPerTargetRequest(PackageFieldSet, targets))
@@ -193,9 +226,9 @@ async def build_executables(request: ExecutablesRequest) -> Executables:
         Get(BuiltPackage, EnvironmentAwarePackageRequest(field_set))
         for field_set in choices.field_sets
     )
-    return Executables(
+    return BuiltExecutables(
         await MultiGet(
-            Get(Executable, ReadExecutableRequest(owner, field_set.address, package))
+            Get(Executables, ReadExecutablesRequest(owner, field_set.address, package))
             for field_set, package in zip(choices.field_sets, packages)
         )
     )

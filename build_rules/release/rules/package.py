@@ -1,6 +1,6 @@
 """The rules behind `pants package` for `release_archive` targets.
 
-    packages -> Executables (their files, and what their sidecars say)
+    packages -> Executables (their files, and what their sidecars say), by platform
              -> members of the archive -> Archive (driver/archiver.py) -> checksum, evidence
              -> Description (release.describe): bill of materials, provenance
 
@@ -54,7 +54,7 @@ from release.platforms import (
 from release.rules import archive, executables, sidecars
 from release.rules.archive import Archive, ArchiveRequest, Entry
 from release.rules.description import Description, DescriptionRequest
-from release.rules.executables import Executable, Executables, ExecutablesRequest
+from release.rules.executables import BuiltExecutables, Executable, ExecutablesRequest
 from release.rules.notices import format_notices
 from release.rules.sidecars import Component
 from release.rules.subsystem import ReleaseSubsystem
@@ -127,20 +127,37 @@ def _refuse_equal_names(address: Address, archives: Iterable[Target]) -> None:
         )
 
 
-def _choose_platform(
-    owner: Address, field: ReleasePlatformField, executables: Iterable[Executable], local: Platform
-) -> Platform:
-    stated: dict[str, Address] = {}
-    for executable in executables:
+def _by_platform(
+    owner: Address, field: ReleasePlatformField, built: BuiltExecutables, local: Platform
+) -> dict[Platform, list[Executable]]:
+    """The executables of each archive: one of every package.
+
+    Packages that hold their program for the same several platforms give an archive for each of
+    these, or for the one that the field states.
+    """
+    for executable in (executable for package in built for executable in package):
         name = executable.manifest.platform
-        if name is None:
-            continue
-        if name not in PLATFORMS:
+        if name not in (None, *PLATFORMS):
             raise InvalidTargetException(
                 f"The archive of {owner} can't be named: the manifest of {executable.address} says "
                 f"that its executable is for {name!r}. Known are {', '.join(PLATFORMS)}."
             )
-        stated.setdefault(name, executable.address)
+    several = [{executable.manifest.platform for executable in package} for package in built]
+    if len(several[0]) > 1 and all(names == several[0] for names in several):
+        names = sorted(name for name in several[0] if name and field.value in (None, name))
+        if names:
+            return {
+                PLATFORMS[name]: [e for p in built for e in p if e.manifest.platform == name]
+                for name in names
+            }
+    executables = [executable for package in built for executable in package]
+    return {_choose_platform(owner, field, executables, local): executables}
+
+
+def _choose_platform(
+    owner: Address, field: ReleasePlatformField, executables: Iterable[Executable], local: Platform
+) -> Platform:
+    stated = {e.manifest.platform: e.address for e in executables if e.manifest.platform}
     if len(stated) > 1:
         raise InvalidFieldException(
             f"The {ReleasePackagesField.alias!r} field in target {owner} mixes platforms ("
@@ -306,32 +323,32 @@ def _evidence(
     }
 
 
-@rule(desc="Package release archive", level=LogLevel.DEBUG)
-async def package_release_archive(
-    field_set: ReleaseArchiveFieldSet,
-    release: ReleaseSubsystem,
-    pants_platform: PantsPlatform,
-    archives: ReleaseArchiveTargets,
-) -> BuiltPackage:
-    owner = field_set.address
-    version, mtime = release.version, release.source_date_epoch  # complain of these first
-    _refuse_equal_names(owner, archives)
-    alone = len(field_set.packages.value) == 1
-    if field_set.binary_name.value is not None and not alone:
-        raise InvalidFieldException(
-            f"The {field_set.binary_name.alias!r} field in target {owner} names one executable, "
-            f"but `{field_set.packages.alias}` gives {len(field_set.packages.value)}: leave it "
-            "out, so that each keeps the name of its artifact, and put the archive's name into "
-            f"`{field_set.output_path.alias}`."
-        )
+@dataclass(frozen=True)
+class PlatformArchiveRequest:
+    """The archive of `executables`, all of which are for `platform`."""
 
-    built = await Get(Executables, ExecutablesRequest(field_set.packages))
+    field_set: ReleaseArchiveFieldSet
+    platform: Platform
+    executables: tuple[Executable, ...]
+
+
+@dataclass(frozen=True)
+class PlatformArchive:
+    digest: Digest
+    artifacts: tuple[BuiltPackageArtifact, ...]
+
+
+@rule
+async def package_for_platform(
+    request: PlatformArchiveRequest, release: ReleaseSubsystem
+) -> PlatformArchive:
+    field_set, platform, built = request.field_set, request.platform, request.executables
+    owner = field_set.address
+    version, mtime = release.version, release.source_date_epoch
+    alone = len(field_set.packages.value) == 1
     files = await Get(ReleaseFiles, ReleaseFilesRequest(field_set.files))
     for executable in built:
         _refuse_other_build(owner, release, executable)
-    platform = _choose_platform(
-        owner, field_set.platform, built, PANTS_PLATFORMS[pants_platform.value]
-    )
 
     name = field_set.binary_name.value_or_default(owner)
     members = [_Member(entry, f"a file of `{field_set.files.alias}`") for entry in files]
@@ -387,7 +404,7 @@ async def package_release_archive(
             ]
         ),
     )
-    return BuiltPackage(
+    return PlatformArchive(
         await Get(Digest, MergeDigests([packed.digest, beside, description.digest])),
         (
             BuiltPackageArtifact(
@@ -398,6 +415,42 @@ async def package_release_archive(
             BuiltPackageArtifact(evidence_path),
             *(BuiltPackageArtifact(path) for path in description_paths),
         ),
+    )
+
+
+@rule(desc="Package release archive", level=LogLevel.DEBUG)
+async def package_release_archive(
+    field_set: ReleaseArchiveFieldSet,
+    release: ReleaseSubsystem,
+    pants_platform: PantsPlatform,
+    archives: ReleaseArchiveTargets,
+) -> BuiltPackage:
+    owner = field_set.address
+    _ = release.version, release.source_date_epoch  # complain of these first
+    _refuse_equal_names(owner, archives)
+    alone = len(field_set.packages.value) == 1
+    if field_set.binary_name.value is not None and not alone:
+        raise InvalidFieldException(
+            f"The {field_set.binary_name.alias!r} field in target {owner} names one executable, "
+            f"but `{field_set.packages.alias}` gives {len(field_set.packages.value)}: leave it "
+            "out, so that each keeps the name of its artifact, and put the archive's name into "
+            f"`{field_set.output_path.alias}`."
+        )
+
+    built = await Get(BuiltExecutables, ExecutablesRequest(field_set.packages))
+    by_platform = _by_platform(
+        owner, field_set.platform, built, PANTS_PLATFORMS[pants_platform.value]
+    )
+    archives_built = await MultiGet(
+        Get(
+            PlatformArchive,
+            PlatformArchiveRequest(field_set, platform, tuple(inside)),
+        )
+        for platform, inside in by_platform.items()
+    )
+    return BuiltPackage(
+        await Get(Digest, MergeDigests(one.digest for one in archives_built)),
+        tuple(artifact for one in archives_built for artifact in one.artifacts),
     )
 
 

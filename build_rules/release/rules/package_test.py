@@ -241,6 +241,43 @@ def test_an_executable_for_windows_comes_in_a_zip(rule_runner: RuleRunner) -> No
         assert opened.getinfo("agent-runner.exe").date_time == (1980, 1, 1, 0, 0, 0)
 
 
+def _for_platforms(name: str, *platforms: str) -> str:
+    files: list[dict[str, Any]] = []
+    for platform in platforms:
+        suffix = ".exe" if platform.startswith("windows") else ""
+        files += _program(
+            f"x/{platform}/{name}{suffix}", f"{name} {platform}", manifest={"platform": platform}
+        )
+    return _package(name, files)
+
+
+def test_a_package_for_several_platforms_gives_an_archive_for_each(rule_runner: RuleRunner) -> None:
+    platforms = ("linux-amd64", "linux-arm64", "windows-amd64")
+    rule_runner.write_files(
+        {
+            "app/BUILD": _for_platforms("app", *platforms)
+            + _for_platforms("b", *platforms)
+            + ARCHIVE.format("")
+            + "release_archive(name='both', packages=[':app', ':b'], notices=False)\n"
+            + "release_archive(name='one', packages=[':app'], platform='linux-arm64')\n"
+        }
+    )
+    built = _build(rule_runner)
+    base = "release/agent-runner-dev-"
+    names = {f"{base}linux-amd64.tar.gz", f"{base}linux-arm64.tar.gz", f"{base}windows-amd64.zip"}
+    assert names == {name for name in built.files if name.endswith((".tar.gz", ".zip"))}
+    assert _tar(built.files[f"{base}linux-arm64.tar.gz"])["agent-runner"][1] == b"app linux-arm64"
+    with zipfile.ZipFile(io.BytesIO(built.files[f"{base}windows-amd64.zip"])) as opened:
+        assert opened.read("agent-runner.exe") == b"app windows-amd64"
+    both = _tar(_build(rule_runner, "both").files["release/both-dev-linux-arm64.tar.gz"])
+    assert {path: content for path, (_, content) in both.items()} == {
+        "app": b"app linux-arm64",
+        "b": b"b linux-arm64",
+    }
+    name, _ = _build(rule_runner, "one").only_archive()
+    assert name == "release/one-dev-linux-arm64.tar.gz"
+
+
 def test_a_folder_goes_in_whole_with_its_links(rule_runner: RuleRunner) -> None:
     files: list[dict[str, Any]] = [
         {"path": "x/app/app", "content": "program", "executable": True, "artifact": "x/app"},
@@ -385,6 +422,11 @@ def test_wrong_fields(rule_runner: RuleRunner, fields: str, words: list[str]) ->
         (
             [{"path": f"{n}", "content": n, "executable": True} for n in ("a", "b")],
             ["app:app", "several executables (a, b)", "one file"],
+        ),
+        (
+            _program("a", manifest={"platform": "linux-arm64"})
+            + _program("b", manifest={"platform": "linux-arm64"}),
+            ["app:app", "a for linux-arm64, b for linux-arm64", "a platform of its own"],
         ),
         ([{"path": "a", "content": "", "artifact": "b"}], ["app:app", "`b`", "didn't"]),
         (_program(notices=None), ["'notices'", "app:app", "app.notices.json", "`notices=False`"]),

@@ -47,6 +47,9 @@ class ReleasePackagesField(SpecialCasedDependencies):
 
         What a packager says beside its executable is used: `EXECUTABLE.manifest.json` tells the
         platform, `EXECUTABLE.notices.json` the licence texts. Neither goes into the archive.
+
+        A package that builds its program for several platforms, each with such a manifest, gives
+        an archive for each platform.
         """
     )
 
@@ -118,8 +121,8 @@ class ReleasePlatformField(StringField):
         The platform that the archive is for, as `OS-ARCH`. It decides `{os}`, `{arch}`, the format
         (`.zip` for Windows, else `.tar.gz`) and `.exe`.
 
-        By default the platform that the executables' manifests name, or else the one that they are
-        built on. State it where two archives have one name but for the platform.
+        By default every platform that the executables' manifests name, or else the one that they
+        are built on. State it where two archives have one name but for the platform.
         """
     )
 
