@@ -101,8 +101,14 @@ async def build_executable(request: BinaryRequest, host: Host) -> Executable:
     for line in assembled.notes.splitlines():
         if line.startswith("note: "):
             logger.info("%s: %s", field_set.address, line[len("note: ") :])
-    # Sidecars take the executable's name, so that several binaries can share a directory.
-    renamed = {contract.MANIFEST: f"{name}.manifest.json", contract.NOTICES: f"{name}.notices.json"}
+    executable = posixpath.join(directory, assembled.executable)
+    root = posixpath.join(directory, name) if mode == contract.ONE_DIR else executable
+    # Sidecars take the name of what they lie beside, so that several binaries share a directory.
+    beside = posixpath.basename(root)
+    renamed = {
+        contract.MANIFEST: f"{beside}.manifest.json",
+        contract.NOTICES: f"{beside}.notices.json",
+    }
     entries: list[FileEntry | SymlinkEntry] = []
     for entry in await Get(DigestEntries, Digest, assembled.digest):
         path = posixpath.join(directory, renamed.get(entry.path, entry.path))
@@ -110,11 +116,10 @@ async def build_executable(request: BinaryRequest, host: Host) -> Executable:
             entries.append(FileEntry(path, entry.file_digest, entry.is_executable))
         elif isinstance(entry, SymlinkEntry):
             entries.append(SymlinkEntry(path, entry.target))
-    executable = posixpath.join(directory, assembled.executable)
     return Executable(
         await Get(Digest, CreateDigest(entries)),
         path=executable,
-        root=posixpath.join(directory, name) if mode == contract.ONE_DIR else executable,
+        root=root,
         manifest=posixpath.join(directory, renamed[contract.MANIFEST]),
         notices=posixpath.join(directory, renamed[contract.NOTICES]),
     )

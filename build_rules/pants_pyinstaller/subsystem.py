@@ -49,6 +49,15 @@ class PyInstaller(Subsystem):
             """
         ),
     )
+    debian_mirror = StrOption(
+        default="",
+        help=softwrap(
+            """
+            Base address of a Debian mirror, from which another architecture's pinned packages are
+            taken. By default the sources of this machine's own apt.
+            """
+        ),
+    )
     search_path = StrListOption(
         default=["/usr/bin", "/bin", "/usr/sbin", "/sbin"],
         help=softwrap(
