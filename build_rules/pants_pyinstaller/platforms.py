@@ -26,7 +26,7 @@ class Platform:
     """A platform and what of it the rules have to know.
 
     wheels   its name in uv's `--python-platform`, which decides the tags of wheels and the markers
-             of requirements; `{floor}` stands for the oldest glibc, as in `2_28`
+             of requirements; `{glibc}` stands for the newest glibc that they may need, as in `2_28`
     emulated hosts that run its programs although they are another platform, and by what
     """
 
@@ -48,11 +48,11 @@ PLATFORMS = {
     for platform in (
         Platform("darwin-arm64", "", "aarch64-apple-darwin"),
         Platform("darwin-amd64", "", "x86_64-apple-darwin"),
-        Platform("linux-amd64", "", "x86_64-manylinux_{floor}"),
+        Platform("linux-amd64", "", "x86_64-manylinux_{glibc}"),
         Platform(
             "linux-arm64",
             "",
-            "aarch64-manylinux_{floor}",
+            "aarch64-manylinux_{glibc}",
             FrozenDict({"linux-amd64": Build.SYSROOT}),
         ),
         Platform(

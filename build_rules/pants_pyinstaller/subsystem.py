@@ -49,6 +49,27 @@ class PyInstaller(Subsystem):
             """
         ),
     )
+    glibc_floor = StrOption(
+        default="",
+        help=softwrap(
+            """
+            The newest glibc that an executable for Linux may need, such as `2.28`. No wheel that
+            needs a newer one is taken, and a bundled library that does fails the build and is
+            named. By default the lowest that the interpreter and the lock allow: wheels are taken
+            for the oldest glibc for which every distribution has one, and the manifest beside the
+            executable states what it needs.
+            """
+        ),
+    )
+    macos_floor = StrOption(
+        default="",
+        help=softwrap(
+            """
+            The same for macOS, such as `12.0`. By default what the interpreter and the building
+            machine's wheels need.
+            """
+        ),
+    )
     debian_mirror = StrOption(
         default="",
         help=softwrap(

@@ -34,7 +34,8 @@ class Toolchain:
     command  what starts the interpreter in a sandbox's root; the interpreter's flags, the program
              and its arguments follow, and every path among them is relative to that root
     env      the environment of its programs
-    wheels   uv's arguments that say for which Python and platform wheels are taken
+    wheels   uv's arguments that say for which Python and platform wheels are taken; `{glibc}`
+             stands for what wheels may need, see `wheels.GLIBC_LEVELS`
     python   a CPython of the same minor version that runs on this machine, for uv and Pex
     mounts   inputs that every program needs beside its own, by their path in the sandbox
     files    the same for small ones, copied into the sandbox

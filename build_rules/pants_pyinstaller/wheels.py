@@ -5,6 +5,7 @@ Not a PEX: uv does it in a fraction of the CPU time, and for a platform other th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,11 +26,18 @@ from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 
 from pants_pyinstaller.errors import FreezeError, require_success
-from pants_pyinstaller.subsystem import Uv
+from pants_pyinstaller.subsystem import PyInstaller, Uv
 from pants_pyinstaller.toolchain import Toolchain
+
+GLIBC_LEVELS: tuple[str, ...] = (
+    *("2_17", "2_28", "2_31", "2_32", "2_33", "2_34", "2_35", "2_36", "2_37", "2_38", "2_39"),
+    "2_40",
+)
+"""The glibc versions that uv's `--python-platform` knows."""
 
 _TARGET = "site"
 _CACHE = ".uv-cache"
+_NO_WHEEL = re.compile(rb"no usable wheels|no wheels? with a matching")
 
 
 @dataclass(frozen=True)
@@ -101,10 +109,40 @@ def index_args(repos: PythonRepos) -> tuple[str, ...]:
     return tuple(args)
 
 
+def wheel_arguments(wheels: tuple[str, ...], glibc_floor: str) -> tuple[tuple[str, ...], ...]:
+    """A toolchain's arguments for uv as they are to be tried one after the other.
+
+    The first for which every distribution has a wheel is the one to take: the lowest glibc, so that
+    the choice depends on the lock alone and not on the building machine. A floor leaves one choice,
+    the newest level that it allows.
+
+    Raises FreezeError for a floor that is no version, or older than any level.
+    """
+    if not any("{glibc}" in argument for argument in wheels):
+        return (wheels,)
+    levels = GLIBC_LEVELS
+    if glibc_floor:
+        if not re.fullmatch(r"\d+\.\d+", glibc_floor):
+            raise FreezeError(
+                f"[pyinstaller].glibc_floor is {glibc_floor!r}, which is no version of glibc; "
+                "write it as in 2.28."
+            )
+        floor = tuple(map(int, glibc_floor.split(".")))
+        levels = tuple(level for level in levels if tuple(map(int, level.split("_"))) <= floor)
+        if not levels:
+            raise FreezeError(
+                f"[pyinstaller].glibc_floor is {glibc_floor}, but no wheel is made for a glibc "
+                f"older than {GLIBC_LEVELS[0].replace('_', '.')}."
+            )
+        levels = levels[-1:]
+    return tuple(tuple(word.replace("{glibc}", level) for word in wheels) for level in levels)
+
+
 @rule
 async def install_wheels(
     request: WheelsRequest,
     uv: Uv,
+    pyinstaller: PyInstaller,
     repos: PythonRepos,
     python_setup: PythonSetup,
     environment: SubprocessEnvironmentVars,
@@ -115,34 +153,43 @@ async def install_wheels(
             f"(it has: {', '.join(sorted(python_setup.resolves))}). Add its lockfile there, or set "
             "[pyinstaller].resolve to the resolve that holds PyInstaller."
         )
+    choices = wheel_arguments(request.toolchain.wheels, pyinstaller.glibc_floor)
     requirements, venv = await MultiGet(
         Get(RequirementsFile, RequirementsFileRequest(request.resolve, request.toolchain)),
         Get(VenvPex, PexRequest, uv.to_pex_request()),
     )
-    installed = await Get(
-        FallibleProcessResult,
-        VenvPexProcess(
-            venv,
-            argv=(
-                *("pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes"),
-                *("--only-binary", ":all:", *request.toolchain.wheels),
-                *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
-                *index_args(repos),
-                *("--requirement", requirements.path),
+    env = {**environment.vars, "UV_NO_PROGRESS": "1"}
+    if pyinstaller.macos_floor:
+        env["MACOSX_DEPLOYMENT_TARGET"] = pyinstaller.macos_floor
+    for choice in choices:
+        installed = await Get(
+            FallibleProcessResult,
+            VenvPexProcess(
+                venv,
+                argv=(
+                    *("pip", "install", "--quiet", "--no-config", "--no-deps"),
+                    *("--require-hashes", "--only-binary", ":all:", *choice),
+                    *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
+                    *index_args(repos),
+                    *("--requirement", requirements.path),
+                ),
+                input_digest=requirements.digest,
+                append_only_caches={"pyinstaller_uv": _CACHE},
+                extra_env=env,
+                output_directories=(_TARGET,),
+                description=f"Install the wheels of the resolve `{request.resolve}`",
             ),
-            input_digest=requirements.digest,
-            append_only_caches={"pyinstaller_uv": _CACHE},
-            extra_env={**environment.vars, "UV_NO_PROGRESS": "1"},
-            output_directories=(_TARGET,),
-            description=f"Install the wheels of the resolve `{request.resolve}`",
-        ),
-    )
+        )
+        if not _NO_WHEEL.search(installed.stderr):
+            break
     require_success(
         installed,
         what=f"Installing the wheels of the resolve `{request.resolve}`",
         hint=(
-            f"Every distribution needs a wheel for {request.toolchain.platform}; a source distribution is not "
-            "built. If the lockfile is older than its input, make it again."
+            f"Every distribution needs a wheel for {request.toolchain.platform}"
+            + (f" and glibc {pyinstaller.glibc_floor}" if pyinstaller.glibc_floor else "")
+            + "; a source distribution is not built. Pin a release that has one. If the lockfile "
+            "is older than its input, make it again."
         ),
     )
     # Scripts hold the interpreter's path, and nothing that is frozen uses them.

@@ -11,7 +11,18 @@ import sys
 import tempfile
 from typing import Any
 
-from . import archive, bundle, contract, executable, hygiene, interpreter, lazy, pyinstaller
+from . import (
+    archive,
+    bundle,
+    contract,
+    executable,
+    floors,
+    hygiene,
+    index,
+    interpreter,
+    lazy,
+    pyinstaller,
+)
 from .errors import DriverError, listing
 from .progress import step
 
@@ -57,15 +68,18 @@ def run(request: contract.AssembleRequest) -> None:
             lazy=hygiene.lazy_source(modules, places) if modules else "",
         )
         parts += _file_parts(layers, packed, set(places), build_info)
+    limit = floors.limit(request)
     with tempfile.TemporaryDirectory() as work:
         pkg = os.path.join(work, "bundle.pkg")
         with open(pkg, "wb") as out:
             archive.write_carchive(out, parts, layers.layer.python_library)
         pyinstaller.load(request.tool, None, work)
+        floor = floors.enforce(_natives(layers), limit)
         library = os.path.join(request.layer, contract.LAYER_FILES, layers.layer.python_library)
         executable.write(request, pkg, path, library, one_dir)
     _write_json(
-        os.path.join(request.output, contract.MANIFEST), manifest(request, layers, path, build_info)
+        os.path.join(request.output, contract.MANIFEST),
+        manifest(request, layers, path, build_info, floor),
     )
     _write_json(os.path.join(request.output, contract.NOTICES), notices(request.layer, layers))
     step(f"assemble: {path}, {os.path.getsize(path) / 1e6:.1f} MB")
@@ -215,11 +229,78 @@ def host_libraries(layers: bundle.Layers) -> list[dict[str, Any]]:
     return [item for dest, item in sorted(layers.layer.host_libraries.items()) if dest in selected]
 
 
-def manifest(
-    request: contract.AssembleRequest, layers: bundle.Layers, path: str, build_info: bytes | None
-) -> dict[str, Any]:
-    """What is inside, for people and for an SBOM."""
+def _natives(layers: bundle.Layers) -> list[floors.Native]:
+    """The native files of a bundle that need a certain system."""
     layer = layers.layer
+    known = floors.of_layer(layers.layer_path)
+    found = [
+        floors.Native(
+            dest,
+            os.path.join(layers.layer_path, contract.LAYER_FILES, *dest.split("/")),
+            _origin(layer, dest),
+            known[dest],
+        )
+        for dest in layers.chosen.files
+        if dest in known
+    ]
+    if "" in known:
+        loader = bundle.bootloader(layers.layer_path, sys.platform == "win32")
+        origin = f"PyInstaller {layer.pyinstaller}"
+        found.append(floors.Native("", loader, origin, known[""]))
+    for dest in layers.app.files:
+        path = os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
+        floor = floors.read(path)
+        if floor is not None:
+            found.append(floors.Native(dest, path, "the application", floor))
+    return found
+
+
+def _origin(layer: index.Index, dest: str) -> str:
+    item = layer.files[dest]
+    if item.owner >= 0:
+        return f"{layer.dists[item.owner].name} {layer.dists[item.owner].version}"
+    if item.origin == "host":
+        library = layer.host_libraries[dest]
+        known = f"{library['package']} {library['version']}" if library["package"] else "no package"
+        return f"this machine ({known})"
+    return f"the interpreter ({layer.python['implementation']} {layer.python['version']})"
+
+
+def _sizes(layers: bundle.Layers) -> dict[int, int]:
+    """Bytes of each distribution in the bundle: its files unpacked, the code of its modules compressed."""
+    layer = layers.layer
+    sizes = dict.fromkeys(layers.chosen.dists, 0)
+    for dest in layers.chosen.files:
+        item = layer.files[dest]
+        if item.owner in sizes:
+            sizes[item.owner] += item.size
+    for name in layers.chosen.modules:
+        node = layer.node(name)
+        if node is not None and node.owner in sizes:
+            sizes[node.owner] += node.length
+    return sizes
+
+
+def _unpacked_size(layers: bundle.Layers, build_info: bytes | None) -> int:
+    """Bytes of all files in the bundle, unpacked."""
+    own = sum(
+        os.path.getsize(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")))
+        for dest in layers.app.files
+    )
+    chosen = (layers.layer.files[f].size for f in layers.chosen.files if f not in layers.app.files)
+    return sum(chosen) + own + len(build_info or b"")
+
+
+def manifest(
+    request: contract.AssembleRequest,
+    layers: bundle.Layers,
+    path: str,
+    build_info: bytes | None,
+    floor: floors.Floor | None,
+) -> dict[str, Any]:
+    """What is inside, for people and for an SBOM; sizes in bytes."""
+    layer = layers.layer
+    sizes = _sizes(layers)
     return {
         "schema": contract.SCHEMA,
         "platform": layer.platform,
@@ -237,11 +318,14 @@ def manifest(
                 "version": layer.dists[number].version,
                 "license": layer.dists[number].licence or None,
                 "requires": layer.dists[number].requires,
+                "size": sizes[number],
             }
             for number in layers.chosen.dists
         ],
         "host_libraries": host_libraries(layers),
         "build_info": json.loads(build_info) if build_info else {},
+        "floor": None if floor is None else {"system": floor.system, "version": floor.version},
+        "unpacked_size": _unpacked_size(layers, build_info),
     }
 
 

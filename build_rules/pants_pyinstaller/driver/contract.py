@@ -73,6 +73,7 @@ LAYER_INDEX = "index.json"
 LAYER_MODULES = "modules.bin"
 LAYER_FILES = "files"
 LAYER_LICENCES = "licences.json"
+LAYER_FLOORS = "floors.json"
 PACK_INDEX = "packed.json"
 PACK_BLOB = "packed.bin"
 TRACE_RESULT = "trace.json"
@@ -143,7 +144,7 @@ class LayerRequest(Request):
 
     :param site: directory into which the whole resolve is installed (``pip/uv install --target``; no bytecode).
     :param tool: directory into which PyInstaller, its hooks and their dependencies are installed the same way.
-    :param output: directory to write: LAYER_INDEX, LAYER_MODULES, LAYER_FILES/, LAYER_LICENCES.
+    :param output: directory to write: LAYER_INDEX, LAYER_MODULES, LAYER_FILES/, LAYER_LICENCES, LAYER_FLOORS.
     :param cache: append-only cache directory or None.
     :param hooks: directories of the user's PyInstaller hooks, highest priority first.
     :param optimize: bytecode optimisation level 0, 1 or 2.
@@ -276,6 +277,7 @@ class AssembleRequest(Request):
         ``X <key[=value]>``, ``hash_seed=<n>``.
     :param build_info: flat mapping written into the bundle as BUILD_INFO, sorted; empty: no such file.
     :param host_libraries: policy for bundled libraries that come neither from the lock nor from the interpreter.
+    :param glibc_floor, macos_floor: the newest version that the bundle may need, as in ``2.28``; None: no limit.
     """
 
     layer: str
@@ -296,6 +298,8 @@ class AssembleRequest(Request):
     python_options: Tuple[str, ...] = ()
     build_info: Dict[str, str] | None = None
     host_libraries: str = HOST_LIBRARIES_ALLOW
+    glibc_floor: str | None = None
+    macos_floor: str | None = None
 
 
 REQUESTS: Dict[str, Type[Request]] = {

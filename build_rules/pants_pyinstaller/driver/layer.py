@@ -20,10 +20,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import (
+    bundle,
     compiled,
     conflicts,
     contract,
     distributions,
+    floors,
     index,
     interpreter,
     natives,
@@ -281,6 +283,7 @@ class _Layer:
             dirs_exist_ok=True,
             copy_function=shutil.copyfile,
         )
+        self._floors()
         self._licences(host)
         index.write(
             index.Index(
@@ -731,6 +734,16 @@ class _Layer:
                     found[target] = said
         compiled.write_entry(self.request.cache, "flags", key, marshal.dumps(found))
         return found
+
+    def _floors(self) -> None:
+        out = os.path.join(self.request.output, contract.LAYER_FILES)
+        files = {
+            dest: os.path.join(out, *dest.split("/"))
+            for dest, item in self.files.items()
+            if item.kind != "symlink"
+        }
+        loader = bundle.bootloader(self.request.output, sys.platform == "win32")
+        floors.write(self.request.output, files, loader)
 
     def _licences(self, host: Mapping[str, dict[str, Any]]) -> None:
         texts: dict[str, Any] = {"distributions": {}, "packages": {}, "interpreter": []}

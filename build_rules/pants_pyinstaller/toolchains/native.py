@@ -18,6 +18,7 @@ from pants.util.logging import LogLevel
 
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
+from pants_pyinstaller.platforms import Platform
 from pants_pyinstaller.subsystem import PyInstaller
 from pants_pyinstaller.toolchain import NativeToolchainRequest, Toolchain
 
@@ -54,9 +55,16 @@ async def find_native_toolchain(
         env=FrozenDict(
             {**contract.ENVIRONMENT, "PATH": path, "INTERPRETER_CONTENT": found["content"]}
         ),
-        wheels=("--python", python.path),
+        wheels=("--python", python.path, *_wheel_platform(request.platform, pyinstaller)),
         python=python.path,
     )
+
+
+def _wheel_platform(platform: Platform, pyinstaller: PyInstaller) -> tuple[str, ...]:
+    """On Linux wheels don't depend on the machine's glibc; on macOS they follow the machine."""
+    if platform.name.startswith("darwin-") and not pyinstaller.macos_floor:
+        return ()
+    return ("--python-platform", platform.wheels)
 
 
 def rules() -> Iterable[Rule | UnionRule]:

@@ -220,7 +220,7 @@ async def find_sysroot_toolchain(
         env=FrozenDict({**env, "INTERPRETER_CONTENT": content}),
         wheels=(
             *("--python", python.path, "--python-version", version),
-            *("--python-platform", request.platform.wheels.format(floor="2_38")),
+            *("--python-platform", request.platform.wheels),
         ),
         python=python.path,
         mounts=FrozenDict({_MOUNT: sysroot}),
