@@ -1,14 +1,15 @@
-"""Runs a program of another architecture in a sysroot, by qemu, in namespaces of its own.
+"""Runs a program in a root directory of its own, by qemu where it is of another architecture.
 
-    PYTHON -I -S launch.py --sysroot DIR --qemu FILE --machine aarch64 [--directory DIR] -- PROGRAM ...
+    PYTHON -I -S launch.py --sysroot DIR [--qemu FILE --machine aarch64] [--show DIR ...] -- PROGRAM ...
 
 The program sees the sysroot as `/`, the caller's working directory as `/w` and as its own, the
-targets of that directory's symlinks (a build sandbox's shared inputs and caches) at their own
-places, and a `/tmp` of its own.
+targets of that directory's symlinks (a build sandbox's shared inputs and caches) and what `--show`
+names at their own places, and a `/tmp` of its own. Arguments, standard streams, the network,
+SIGINT, SIGTERM, SIGHUP and the exit code are passed on; an end by signal N is the exit code 128 + N.
 
 Everything that this changes lives in user, mount and PID namespaces of one process. When that ends,
-for whatever reason (its program's end, SIGINT, SIGTERM, SIGKILL of this one: the kernel then kills
-it), the kernel ends all processes within and drops all mounts. Nothing is left to clean up.
+because its program did or because the kernel killed it with this one, the kernel ends all processes
+within and drops all mounts. Nothing is left to clean up, whatever signal came when.
 
 qemu is registered for the machine's programs in the new user namespace's own binfmt_misc (Linux 6.7
 or newer), so that programs find their children run as well and the host isn't changed. On an older
@@ -69,6 +70,8 @@ MACHINES = {
 
 PRIVATE, HOST, REGISTER = "private", "host", "register"
 """Ways to have qemu run the children as well: see the module's docstring."""
+
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class LaunchError(Exception):
@@ -214,7 +217,7 @@ def linked_places(directory: str) -> list[str]:
     return kept
 
 
-def make_root(sysroot: str, work: str, temporary: str) -> str:
+def make_root(sysroot: str, work: str, temporary: str, shown: list[str]) -> str:
     """Mount what the program sees as `/`; returns where. The sysroot itself stays as it is."""
     root = sysroot + WORK
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=0755")
@@ -232,7 +235,7 @@ def make_root(sysroot: str, work: str, temporary: str) -> str:
         owned.add(entry.name)
     _bind(work, root + WORK)
     _bind(temporary, f"{root}/tmp")
-    for place in linked_places(work):
+    for place in [*linked_places(work), *shown]:
         if place == os.path.realpath(sysroot):
             continue
         first = place.split("/")[1]
@@ -275,12 +278,20 @@ def _exit_code(status: int) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+def _pass_on(child: int) -> None:
+    """From now on this process gives the signals of `_PASSED_ON` to `child`, those waiting first."""
+    for number in _PASSED_ON:
+        signal.signal(number, lambda number, _: os.kill(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+
+
 def _first_process(root: str, directory: str, command: list[str], env: dict[str, str]) -> NoReturn:
     """Be the first process of the PID namespace: run the command, bury what it leaves behind."""
     program = os.fork()
     if program == 0:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        for number in (*_PASSED_ON, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         try:
             os.chroot(root)
             os.chdir(directory)
@@ -288,84 +299,95 @@ def _first_process(root: str, directory: str, command: list[str], env: dict[str,
         except OSError as error:
             print(f"{command[0]} can't be started: {error}", file=sys.stderr, flush=True)
             os._exit(127)
+    _pass_on(program)
     while True:
         ended, status = os.wait()
         if ended == program:
             os._exit(_exit_code(status))
 
 
+@dataclass(frozen=True)
+class Emulation:
+    """How another machine's programs are run: `way` as `choose_way` found it."""
+
+    way: str
+    machine: str
+    qemu: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"QEMU_CPU": MACHINES[self.machine].cpu}
+
+
 def launch(
-    way: str,
-    machine: str,
-    qemu: str,
+    emulation: Emulation | None,
     sysroot: str,
+    shown: list[str],
     directory: str,
     command: list[str],
-    env: dict[str, str],
 ) -> int:
     """Run `command`; returns its exit code, 128 + N for an end by signal N."""
     work = os.getcwd()
     temporary = os.path.join(work, _TEMPORARY)
     os.makedirs(temporary, exist_ok=True)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to end
     held_read, held_write = os.pipe()
-    prepare(way, machine, qemu)
+    # The first process of a namespace ignores a signal for which it has no handler: it has to wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+    if emulation is None:
+        _enter(user=os.getuid() != 0)
+    else:
+        prepare(emulation.way, emulation.machine, emulation.qemu)
+    env = {**os.environ, **(emulation.env if emulation else {})}
     first = os.fork()
     if first == 0:
         os.close(held_write)
         _end_with_parent(held_read)
         try:
-            root = make_root(sysroot, work, temporary)
+            root = make_root(sysroot, work, temporary, shown)
             _first_process(root, directory, command, env)
         except (LaunchError, OSError) as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
         finally:
             os._exit(126)
-    stopped: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        stopped.append(number)
-        os.kill(first, signal.SIGKILL)  # with the first process of a namespace all others end
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    _, status = os.waitpid(first, 0)
-    if stopped:
-        signal.signal(stopped[0], signal.SIG_DFL)
-        os.kill(os.getpid(), stopped[0])
-    return _exit_code(status)
+    _pass_on(first)
+    return _exit_code(os.waitpid(first, 0)[1])
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sysroot", default="")
-    parser.add_argument("--qemu", required=True)
-    parser.add_argument("--machine", required=True, choices=sorted(MACHINES))
+    parser.add_argument("--qemu", default="")
+    parser.add_argument("--machine", choices=sorted(MACHINES))
+    parser.add_argument("--show", action="append", default=[])
     parser.add_argument("--directory", default=WORK)
     parser.add_argument("--way", default="")
     parser.add_argument("--probe", action="store_true")
     parser.add_argument("command", nargs="*")
     options = parser.parse_args(arguments)
+    if options.machine and not options.qemu:
+        parser.error("--machine needs --qemu")
     try:
-        way = options.way or choose_way(options.machine, options.qemu)
+        emulation = None
+        if options.machine:
+            way = options.way or choose_way(options.machine, options.qemu)
+            emulation = Emulation(way, options.machine, options.qemu)
         if options.probe:
-            qemu = hashlib.sha256(Path(options.qemu).read_bytes()).hexdigest()
-            cpu = MACHINES[options.machine].cpu
-            print(json.dumps({"way": way, "qemu": qemu, "cpu": cpu}, sort_keys=True))
+            print(json.dumps(describe(emulation), sort_keys=True))
             return 0
-        env = {**os.environ, "QEMU_CPU": MACHINES[options.machine].cpu}
-        return launch(
-            way,
-            options.machine,
-            options.qemu,
-            os.path.abspath(options.sysroot),
-            options.directory,
-            options.command,
-            env,
-        )
+        shown = [os.path.realpath(place) for place in options.show]
+        sysroot = os.path.abspath(options.sysroot)
+        return launch(emulation, sysroot, shown, options.directory, options.command)
     except LaunchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 126
+
+
+def describe(emulation: Emulation | None) -> dict[str, str]:
+    """What of an emulation decides a result."""
+    if emulation is None:
+        return {}
+    content = hashlib.sha256(Path(emulation.qemu).read_bytes()).hexdigest()
+    return {"way": emulation.way, "qemu": content, "cpu": MACHINES[emulation.machine].cpu}
 
 
 if __name__ == "__main__":
