@@ -61,11 +61,15 @@ def run(request: contract.AssembleRequest) -> None:
         packed = _Packed(request.pack)
         modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
         appendix, places = _appendix(modules, packed, len(pyz))
+        early = {
+            name: [item for item in found if item in modules]
+            for name, found in check["early"].items()
+        }
         parts = bundle.head_parts(
             layers,
             bundle_options,
             pyz + appendix,
-            lazy=hygiene.lazy_source(modules, places) if modules else "",
+            lazy=hygiene.lazy_source(modules, places, early) if modules else "",
         )
         parts += _file_parts(layers, packed, set(places), build_info)
     limit = floors.limit(request)
@@ -86,9 +90,9 @@ def run(request: contract.AssembleRequest) -> None:
 
 
 def read_check(directory: str | None) -> dict[str, Any]:
-    """What the application's proof added to the selection."""
+    """What the application's proof added to the selection, and which native modules an import comes to."""
     if directory is None:
-        return {"modules": [], "files": []}
+        return {"modules": [], "files": [], "early": {}}
     with open(os.path.join(directory, contract.CHECK_RESULT), encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found
@@ -116,16 +120,20 @@ class _Packed:
         offset, length, _ = self.table[dest]
         return self.blob[offset : offset + length]
 
+    def size(self, dest: str) -> int:
+        """Bytes of a file once unpacked."""
+        return self.table[dest][2]
+
 
 def _appendix(
     modules: dict[str, list[str]], packed: _Packed, start: int
-) -> tuple[bytes, dict[str, tuple[int, int]]]:
+) -> tuple[bytes, dict[str, tuple[int, int, int]]]:
     """Streams of the lazy files one after the other, and where each lies when the first is at ``start``."""
-    places: dict[str, tuple[int, int]] = {}
+    places: dict[str, tuple[int, int, int]] = {}
     streams = []
     for dest in sorted({dest for wanted in modules.values() for dest in wanted}):
         stream = packed.stream(dest)
-        places[dest] = (start, len(stream))
+        places[dest] = (start, len(stream), packed.size(dest))
         streams.append(stream)
         start += len(stream)
     return b"".join(streams), places

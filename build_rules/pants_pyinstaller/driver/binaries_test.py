@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pants_pyinstaller.driver import contract
+from pants_pyinstaller.driver import contract, hygiene
 from pants_pyinstaller.driver.conftest import DRIVER, ENVIRONMENT, Freezer, start
 
 PROGRAM = """
@@ -91,6 +91,56 @@ def test_utf8_mode_and_certificates(program: Path, tmp_path: Path) -> None:
     assert mine[1] == "/my/own.pem"
 
 
+def test_certificates_are_found_on_another_distribution(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "tls-ca-bundle.pem"
+    theirs.touch()
+    monkeypatch.setattr(hygiene, "CA_FILES", ("/absent/ca.pem", str(theirs)))
+    hook = hygiene.source({"ca_file": "/absent/cert.pem", "ca_path": "/absent/certs"})
+    script = (
+        "import os, sys, types\n"
+        "sys.modules['pyimod01_archive'] = types.ModuleType('pyimod01_archive')\n"
+        "sys.modules['pyimod02_importers'] = types.ModuleType('pyimod02_importers')\n"
+        "sys._MEIPASS = '/absent/bundle'\n"
+        f"exec({hook!r})\nprint(os.environ['SSL_CERT_FILE'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], env={}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(theirs), done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX")
+def test_full_temporary_directory_is_said(program: Path) -> None:
+    if program.parent.name == "program":
+        return  # one-dir unpacks nothing
+    # A file-size limit fails a write as a full disk does, and needs no file system of its own.
+    done = subprocess.run(
+        ["/bin/sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\"", program],
+        env={},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "disk full? TMPDIR names another place" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
+def test_temporary_directory_without_execution_is_said(program: Path, tmp_path: Path) -> None:
+    if program.parent.name == "program":
+        return  # one-dir unpacks nothing
+    namespace = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--mount", "--map-root"]
+    if subprocess.run([*namespace, "true"], capture_output=True).returncode:
+        pytest.skip("this machine allows no mount namespace, so no noexec directory can be made")
+    script = 'mount -t tmpfs -o noexec tmpfs "$1" && TMPDIR="$1" exec "$0"'
+    done = subprocess.run(
+        [*namespace, "/bin/sh", "-c", script, program, tmp_path], capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "set another TMPDIR" in done.stderr
+
+
 def test_build_info_is_inside(program: Path) -> None:
     assert json.loads(start(program, "info").stdout) == {"commit": "abc", "version": "1.2"}
 
@@ -140,9 +190,10 @@ def test_sidecars_say_what_is_inside(program: Path) -> None:
     manifest = json.loads((folder / contract.MANIFEST).read_text())
     assert manifest["executable"]["sha256"] == hashlib.sha256(program.read_bytes()).hexdigest()
     assert manifest["build_info"] == {"commit": "abc", "version": "1.2"}
-    assert {item["name"] for item in manifest["host_libraries"]} >= {
-        "libz.so.1"
-    } or sys.platform != "linux"
+    host = {item["name"] for item in manifest["host_libraries"]}
+    if sys.platform == "linux":
+        assert "libsqlite3.so.0" in host
+        assert "libz.so.1" not in host, "the bootloader itself needs the system's"
     notices = json.loads((folder / contract.NOTICES).read_text())
     assert any(item["name"] == "CPython" and item["texts"] for item in notices)
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
-from . import bundle, contract, firstparty, probing, selection, trace
+from . import bundle, contract, firstparty, lazy, probing, selection, trace
 from .errors import DriverError
 from .progress import step
 
@@ -21,7 +22,7 @@ _ROUNDS = 6
 
 
 def run(request: contract.CheckRequest) -> None:
-    """Write CHECK_RESULT: ``modules`` and ``files`` that join the selection.
+    """Write CHECK_RESULT: ``modules`` and ``files`` that join the selection; ``early``: see ``early_natives``.
 
     :raises DriverError: a module does not do frozen what it does unfrozen, and it is not accepted in ``allow``.
     """
@@ -41,7 +42,9 @@ def run(request: contract.CheckRequest) -> None:
                 command = probing.frozen_command(layers, work)
                 report = probing.run(
                     command,
-                    probing.Job(names, attributes, _versions(layers), _resources(layers)),
+                    probing.Job(
+                        names, attributes, _versions(layers), _resources(layers), dynamic=True
+                    ),
                     "",
                     work,
                 )
@@ -85,6 +88,7 @@ def run(request: contract.CheckRequest) -> None:
         "schema": contract.SCHEMA,
         "modules": sorted(selected - set(plain.modules)),
         "files": sorted(set(layers.chosen.files) - set(plain.files)),
+        "early": early_natives(layers, own, report.requests),
         "accepted": dict(sorted(allow.items())),
     }
     os.makedirs(request.output, exist_ok=True)
@@ -95,6 +99,39 @@ def run(request: contract.CheckRequest) -> None:
     step(
         f"check: {len(names)} imports proved frozen, {len(result['modules'])} modules joined the selection"
     )
+
+
+def early_natives(
+    layers: bundle.Layers, own: set[str], requests: Iterable[tuple[str, str]]
+) -> dict[str, list[str]]:
+    """First-party module -> the extension modules that stay packed and that importing it imports, the largest first.
+
+    :param requests: every (importer, imported) that the run saw; nothing but imports ran.
+    """
+    packed = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
+    targets: dict[str, set[str]] = {}
+    for importer, name in requests:
+        found = targets.setdefault(importer, set())
+        while name:
+            found.add(name)
+            name = name.rpartition(".")[0]
+
+    def size(name: str) -> int:
+        return sum(layers.layer.files[dest].size for dest in packed[name])
+
+    result = {}
+    for module in sorted(own):
+        seen: set[str] = set()
+        waiting = [module]
+        while waiting:
+            current = waiting.pop()
+            if current not in seen:
+                seen.add(current)
+                waiting += targets.get(current, ())
+        reached = sorted(seen & set(packed), key=lambda name: (-size(name), name))
+        if reached:
+            result[module] = reached
+    return result
 
 
 def _read_trace(path: str | None) -> dict[str, Any]:

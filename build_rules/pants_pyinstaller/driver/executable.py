@@ -4,6 +4,7 @@ order."""
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import types
 from typing import Any
@@ -47,11 +48,37 @@ def write(
     if sys.platform == "win32":
         _windows(exe, request)
     loader = exe._bootloader_file("run", ".exe" if sys.platform == "win32" else "")
-    exe.exefiles = [(os.path.basename(loader), loader, "EXECUTABLE")]
+    clear = f"{archive_path}.{os.path.basename(loader)}"
+    with open(loader, "rb") as source, open(clear, "wb") as target:
+        target.write(with_clear_messages(source.read()))
+    shutil.copymode(loader, clear)
+    exe.exefiles = [(os.path.basename(loader), clear, "EXECUTABLE")]
     try:
         exe.assemble()
     except SystemError as error:
         raise DriverError(f"the executable could not be written: {error}") from None
+
+
+MESSAGES = {
+    b"Failed to extract %s: decompression resulted in return code %d!\n": (
+        b"Cannot write %s (%d): disk full? TMPDIR names another place.\n"
+    ),
+    b"Failed to extract %s: failed to write data chunk!\n": (
+        b"Cannot write %s. Full? TMPDIR sets the place.\n"
+    ),
+    b"Failed to load Python shared library '%s': %s\n": (
+        b"Cannot load '%s', set another TMPDIR: %s\n"
+    ),
+}
+"""What PyInstaller's bootloader says when the temporary directory is full or mounted noexec -> what a user needs to
+hear. No longer than the original, with the same conversions: it takes its place in the file."""
+
+
+def with_clear_messages(bootloader: bytes) -> bytes:
+    """The bootloader with MESSAGES exchanged; a text that it does not have stays as it is."""
+    for old, new in MESSAGES.items():
+        bootloader = bootloader.replace(old + b"\0", new.ljust(len(old), b"\0") + b"\0")
+    return bootloader
 
 
 def _machine() -> str:

@@ -87,7 +87,7 @@ del _hygiene
 
 
 _LAZY_SOURCE = """
-def _lazy(modules, files, open=open):
+def _lazy(modules, files, early, open=open):
     import os
     import sys
     import zlib
@@ -95,58 +95,77 @@ def _lazy(modules, files, open=open):
 
     import pyimod02_importers
 
-    lock = _thread.RLock()
+    locks = {}
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=locks.clear)  # whoever held one does not exist there
     root = sys._MEIPASS
 
     def unpack(dest):
         path = os.path.join(root, *dest.split("/"))
-        if os.path.exists(path):
-            return
-        offset, length = files[dest]
-        archive = pyimod02_importers.pyz_archive
-        temporary = path + ".%d" % os.getpid()
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(archive._filename, "rb") as source:
-                source.seek(archive._start_offset + offset)
-                content = zlib.decompress(source.read(length))
-            with open(temporary, "wb") as target:
-                target.write(content)
-            os.chmod(temporary, 0o700)
-            os.replace(temporary, path)
-        except OSError as error:
+        with locks.setdefault(dest, _thread.RLock()):
+            if os.path.exists(path):
+                return
+            offset, length, size = files[dest]
+            archive = pyimod02_importers.pyz_archive
+            temporary = path + ".%d" % os.getpid()
             try:
-                os.unlink(temporary)
-            except OSError:
-                pass
-            raise ImportError(
-                "cannot unpack %s (%.1f MB) into %s: %s. Make room there, or let TMPDIR name another directory."
-                % (dest, len(content) / 1e6 if "content" in locals() else 0.0, root, error.strerror or error)
-            ) from error
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(archive._filename, "rb") as source:
+                    source.seek(archive._start_offset + offset)
+                    content = zlib.decompress(source.read(length), bufsize=size)
+                with open(temporary, "wb") as target:
+                    target.write(content)
+                os.chmod(temporary, 0o700)
+                os.replace(temporary, path)
+            except OSError as error:
+                try:
+                    os.unlink(temporary)
+                except OSError:
+                    pass
+                raise ImportError(
+                    "cannot unpack %s (%.1f MB) into %s: %s. Make room there, or let TMPDIR name another directory."
+                    % (dest, size / 1e6, root, error.strerror or error)
+                ) from error
+
+    def ahead(names):
+        for name in names:
+            for dest in modules.get(name, ()):
+                try:
+                    unpack(dest)
+                except Exception:
+                    return  # the import itself will say it
 
     class Unpacker:
-        '''Unpacks an extension module and the libraries that it loads when it is first looked for.'''
+        '''Unpacks an extension module and the libraries that it loads when it is first looked for.
+
+        An import of a first-party module that will come to such a module starts it in a thread: unpacking needs no
+        interpreter lock, so another core does it while this one imports what comes before.
+        '''
 
         @staticmethod
         def find_spec(name, path=None, target=None):
+            coming = [item for item in early.pop(name, ()) if item in modules]
+            if coming:
+                try:
+                    _thread.start_new_thread(ahead, (coming,))
+                except RuntimeError:
+                    pass  # no thread to be had: each is unpacked when it is looked for
             wanted = modules.get(name)
             if wanted is not None:
-                with lock:
-                    if name in modules:
-                        for dest in wanted:
-                            unpack(dest)
-                        folder = os.path.dirname(os.path.join(root, *wanted[-1].split("/")))
-                        finder = sys.path_importer_cache.get(folder)
-                        if hasattr(finder, "invalidate_caches"):
-                            finder.invalidate_caches()
-                        del modules[name]
+                for dest in wanted:
+                    unpack(dest)
+                folder = os.path.dirname(os.path.join(root, *wanted[-1].split("/")))
+                finder = sys.path_importer_cache.get(folder)
+                if hasattr(finder, "invalidate_caches"):
+                    finder.invalidate_caches()
+                modules.pop(name, None)
             return None
 
     sys.meta_path.insert(0, Unpacker)
 
 
-_lazy(LAZY_MODULES, LAZY_FILES)
-del _lazy, LAZY_MODULES, LAZY_FILES
+_lazy(LAZY_MODULES, LAZY_FILES, LAZY_EARLY)
+del _lazy, LAZY_MODULES, LAZY_FILES, LAZY_EARLY
 """
 
 
@@ -159,13 +178,21 @@ def source(constants: dict[str, str]) -> str:
     return head + _SOURCE + "del CA_FILE, CA_PATH, CA_FILES\n"
 
 
-def lazy_source(modules: dict[str, list[str]], files: dict[str, tuple[int, int]]) -> str:
+def lazy_source(
+    modules: dict[str, list[str]],
+    files: dict[str, tuple[int, int, int]],
+    early: dict[str, list[str]],
+) -> str:
     """Source text that lets native modules stay packed until they are imported (one-file executables).
 
     Unpacking is what the start of a one-file program costs, and most of it is a few large libraries that the start
     does not need. They lie behind the PYZ archive's table of contents, where nothing but this hook looks.
 
     :param modules: extension module -> files to unpack, its own last.
-    :param files: destination -> offset from the PYZ's start and length of its zlib stream.
+    :param files: destination -> offset from the PYZ's start, length of its zlib stream and bytes once unpacked.
+    :param early: first-party module -> extension modules that importing it imports, the largest first.
     """
-    return f"LAZY_MODULES = {modules!r}\nLAZY_FILES = {files!r}\n" + _LAZY_SOURCE
+    return (
+        f"LAZY_MODULES = {modules!r}\nLAZY_FILES = {files!r}\nLAZY_EARLY = {early!r}\n"
+        + _LAZY_SOURCE
+    )

@@ -541,12 +541,13 @@ class _Layer:
         found = build_main.find_binary_dependencies(
             table, packages, graph._bindepend_symlink_suppression
         )
+        everywhere = self._needed_by_bootloader(bindepend)
         for dest, path, kind in found:
             dest = os.path.normpath(dest).replace(os.sep, "/")
             if kind == "SYMLINK":
                 if dest not in self.files:
                     self.files[dest] = index.File("symlink", target=path.replace(os.sep, "/"))
-            else:
+            elif os.path.basename(dest) not in everywhere:
                 self._add(dest, path, "binary")
         by_path = {os.path.normpath(path): dest for dest, path in self.sources.items()}
         links: dict[str, list[str]] = {}
@@ -565,6 +566,17 @@ class _Layer:
                 }
                 needs |= {link for need in needs for link in links.get(need, [])}
                 item.needs = sorted(needs - {dest})
+
+    def _needed_by_bootloader(self, bindepend: Any) -> set[str]:
+        """Libraries that are on every machine where an executable starts, for its bootloader needs them (libz on Linux).
+
+        In a bundle they would only come between: the dynamic linker would load them from the unpacked files before the
+        bootloader can say that these cannot be used.
+        """
+        if sys.platform != "linux":
+            return set()
+        loader = bundle.bootloader(os.path.join(self.request.tool, "PyInstaller"), windows=False)
+        return {name for name, _ in bindepend.get_imports(loader)}
 
     def _place_files(self) -> dict[str, dict[str, Any]]:
         """Copy all files into the layer; returns the host's libraries among them."""

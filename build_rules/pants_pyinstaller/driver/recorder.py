@@ -98,7 +98,13 @@ def _run():
                     package = importer if "__path__" in globals else importer.rpartition(".")[0]
                 for _ in range(level - 1):
                     package = package.rpartition(".")[0]
-            requests.add((importer, package + ("." if package and name else "") + name))
+            base = package + ("." if package and name else "") + name
+            requests.add((importer, base))
+            result = real_import(name, globals, locals, fromlist, level)
+            for item in fromlist or ():
+                if base + "." + item in modules:
+                    requests.add((importer, base + "." + item))
+            return result
         return real_import(name, globals, locals, fromlist, level)
 
     def wrap_import_module():
