@@ -88,7 +88,7 @@ def run(request: contract.CheckRequest) -> None:
         "schema": contract.SCHEMA,
         "modules": sorted(selected - set(plain.modules)),
         "files": sorted(set(layers.chosen.files) - set(plain.files)),
-        "early": early_natives(layers, own, report.requests),
+        "early": early_natives(layers, own, report.requests - report.unmet),
         "accepted": dict(sorted(allow.items())),
     }
     os.makedirs(request.output, exist_ok=True)
@@ -106,7 +106,7 @@ def early_natives(
 ) -> dict[str, list[str]]:
     """First-party module -> the extension modules that stay packed and that importing it imports, the largest first.
 
-    :param requests: every (importer, imported) that the run saw; nothing but imports ran.
+    :param requests: every (importer, imported) that succeeded; nothing but imports ran.
     """
     packed = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
     targets: dict[str, set[str]] = {}

@@ -568,7 +568,7 @@ class _Layer:
                 item.needs = sorted(needs - {dest})
 
     def _needed_by_bootloader(self, bindepend: Any) -> set[str]:
-        """Libraries that are on every machine where an executable starts, for its bootloader needs them (libz on Linux).
+        """Libraries that are wherever an executable starts, for its bootloader needs them (libz on Linux).
 
         In a bundle they would only come between: the dynamic linker would load them from the unpacked files before the
         bootloader can say that these cannot be used.

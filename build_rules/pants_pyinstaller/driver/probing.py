@@ -62,12 +62,14 @@ class Report:
 
     :param missed_modules: module that nobody has -> (module of the job, who asked).
     :param missed_files: path below the root that is not there -> the same.
+    :param requests: (importer, imported) of every import; ``unmet``: of those that failed.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     missed_modules: dict[str, tuple[str, str]] = field(default_factory=dict)
     missed_files: dict[str, tuple[str, str]] = field(default_factory=dict)
     requests: set[tuple[str, str]] = field(default_factory=set)
+    unmet: set[tuple[str, str]] = field(default_factory=set)
     faults: list[tuple[str, ...]] = field(default_factory=list)
 
 
@@ -188,6 +190,8 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
                 report.missed_files.setdefault(item[1].replace("\\", "/"), (item[2], item[3]))
             elif kind == "request":
                 report.requests.add((item[1], item[2]))
+            elif kind == "unmet":
+                report.unmet.add((item[1], item[2]))
             elif kind == "end":
                 finished = True
             else:

@@ -26,7 +26,7 @@ def _run():
     out = open(out_path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
     real_stat, real_import, frame = os.stat, builtins.__import__, sys._getframe
     modules = sys.modules
-    requests = set()
+    requests, unmet = set(), set()
     seen = set()
     state = {"now": "", "busy": False}
     outer = ("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")
@@ -100,7 +100,11 @@ def _run():
                     package = package.rpartition(".")[0]
             base = package + ("." if package and name else "") + name
             requests.add((importer, base))
-            result = real_import(name, globals, locals, fromlist, level)
+            try:
+                result = real_import(name, globals, locals, fromlist, level)
+            except BaseException:
+                unmet.add((importer, base))
+                raise
             for item in fromlist or ():
                 if base + "." + item in modules:
                     requests.add((importer, base + "." + item))
@@ -165,6 +169,8 @@ def _run():
     state["now"] = ""
     for request in sorted(requests):
         out.write(repr(("request",) + request) + "\n")
+    for request in sorted(unmet):
+        out.write(repr(("unmet",) + request) + "\n")
     for module, names in job["attributes"]:
         loaded = modules.get(module)
         for name in names:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
+from agent_runner import temporal_library  # noqa: F401  # isort: skip
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
+from agent_runner import temporal_library  # noqa: F401  # isort: skip
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
