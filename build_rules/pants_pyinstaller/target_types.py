@@ -199,7 +199,9 @@ class PyInstallerWindowsVersionInfoField(_FileField):
     help = help_text(
         """
         A version resource in PyInstaller's format (`pyi-grab_version` writes one), a path relative
-        to the BUILD file. Ignored on other platforms.
+        to the BUILD file. Without one, the executable's properties are made of `build_info`: its
+        `version` and `commit`, and `company`, `copyright`, `description` and `product` where it has
+        them. Ignored on other platforms.
         """
     )
 

@@ -22,7 +22,7 @@ from pants.backend.python.util_rules.pex_requirements import (
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
 from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
 from pants.engine.process import FallibleProcessResult, ProcessResult
-from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
+from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 
 from pants_pyinstaller.errors import FreezeError, require_success
@@ -46,6 +46,20 @@ class WheelsRequest:
 
     resolve: str
     toolchain: Toolchain
+
+
+@dataclass(frozen=True)
+class RequirementsRequest:
+    """Install the wheels of a requirements file with hashes.
+
+    `wheels` are uv's arguments that say for which Python and platform; `hint` ends the message of a
+    failure.
+    """
+
+    requirements: RequirementsFile
+    wheels: tuple[str, ...]
+    description: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,25 +153,15 @@ def wheel_arguments(wheels: tuple[str, ...], glibc_floor: str) -> tuple[tuple[st
 
 
 @rule
-async def install_wheels(
-    request: WheelsRequest,
+async def install_requirements(
+    request: RequirementsRequest,
     uv: Uv,
     pyinstaller: PyInstaller,
     repos: PythonRepos,
-    python_setup: PythonSetup,
     environment: SubprocessEnvironmentVars,
 ) -> Wheels:
-    if request.resolve not in python_setup.resolves:
-        raise FreezeError(
-            f"[python].resolves has no resolve {request.resolve!r} "
-            f"(it has: {', '.join(sorted(python_setup.resolves))}). Add its lockfile there, or set "
-            "[pyinstaller].resolve to the resolve that holds PyInstaller."
-        )
-    choices = wheel_arguments(request.toolchain.wheels, pyinstaller.glibc_floor)
-    requirements, venv = await MultiGet(
-        Get(RequirementsFile, RequirementsFileRequest(request.resolve, request.toolchain)),
-        Get(VenvPex, PexRequest, uv.to_pex_request()),
-    )
+    choices = wheel_arguments(request.wheels, pyinstaller.glibc_floor)
+    venv = await Get(VenvPex, PexRequest, uv.to_pex_request())
     env = {**environment.vars, "UV_NO_PROGRESS": "1"}
     if pyinstaller.macos_floor:
         env["MACOSX_DEPLOYMENT_TARGET"] = pyinstaller.macos_floor
@@ -171,27 +175,18 @@ async def install_wheels(
                     *("--require-hashes", "--only-binary", ":all:", *choice),
                     *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
                     *index_args(repos),
-                    *("--requirement", requirements.path),
+                    *("--requirement", request.requirements.path),
                 ),
-                input_digest=requirements.digest,
+                input_digest=request.requirements.digest,
                 append_only_caches={"pyinstaller_uv": _CACHE},
                 extra_env=env,
                 output_directories=(_TARGET,),
-                description=f"Install the wheels of the resolve `{request.resolve}`",
+                description=request.description,
             ),
         )
         if not _NO_WHEEL.search(installed.stderr):
             break
-    require_success(
-        installed,
-        what=f"Installing the wheels of the resolve `{request.resolve}`",
-        hint=(
-            f"Every distribution needs a wheel for {request.toolchain.platform}"
-            + (f" and glibc {pyinstaller.glibc_floor}" if pyinstaller.glibc_floor else "")
-            + "; a source distribution is not built. Pin a release that has one. If the lockfile "
-            "is older than its input, make it again."
-        ),
-    )
+    require_success(installed, what=request.description, hint=request.hint)
     # Scripts hold the interpreter's path, and nothing that is frozen uses them.
     return Wheels(
         await Get(
@@ -207,6 +202,34 @@ async def install_wheels(
                 _TARGET,
             ),
         )
+    )
+
+
+@rule
+async def install_wheels(
+    request: WheelsRequest, pyinstaller: PyInstaller, python_setup: PythonSetup
+) -> Wheels:
+    if request.resolve not in python_setup.resolves:
+        raise FreezeError(
+            f"[python].resolves has no resolve {request.resolve!r} "
+            f"(it has: {', '.join(sorted(python_setup.resolves))}). Add its lockfile there, or set "
+            "[pyinstaller].resolve to the resolve that holds PyInstaller."
+        )
+    toolchain = request.toolchain
+    requirements = await Get(RequirementsFile, RequirementsFileRequest(request.resolve, toolchain))
+    return await Get(
+        Wheels,
+        RequirementsRequest(
+            requirements,
+            toolchain.wheels,
+            description=f"Install the wheels of the resolve `{request.resolve}`",
+            hint=(
+                f"Every distribution needs a wheel for {toolchain.platform}"
+                + (f" and glibc {pyinstaller.glibc_floor}" if pyinstaller.glibc_floor else "")
+                + "; a source distribution is not built. Pin a release that has one. If the "
+                "lockfile is older than its input, make it again."
+            ),
+        ),
     )
 
 

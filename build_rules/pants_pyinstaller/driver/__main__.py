@@ -5,20 +5,29 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from types import ModuleType
 
 
-def _start() -> int:
+def _driver() -> ModuleType:
+    """The driver's package, imported under the name of its directory."""
     here = os.path.dirname(os.path.abspath(__file__))
     # The directory itself is no place to import from: its module names are ordinary words (select, index, trace).
     sys.path[:] = [os.path.dirname(here)] + [
         path for path in sys.path if os.path.abspath(path) != here
     ]
-    package = os.path.basename(here)
-    command = importlib.import_module(".command", package)
+    package = importlib.import_module(os.path.basename(here))
     sys.path.pop(0)
+    return package
+
+
+def _start() -> int:
+    command = importlib.import_module(".command", _driver().__name__)
     result: int = command.main(sys.argv[1:])
     return result
 
+
+if __name__ == "__mp_main__":  # where worker processes are spawned, not forked (macOS, Windows)
+    _driver()
 
 if __name__ == "__main__":
     sys.exit(_start())

@@ -7,6 +7,7 @@ import marshal
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -280,7 +281,7 @@ def _write_script(blob: Any, text: str, label: str, name: str) -> list[int]:
 def _copy(path: str, target: str) -> bool:
     os.makedirs(os.path.dirname(target), exist_ok=True)
     shutil.copyfile(path, target)
-    executable = os.access(path, os.X_OK)
+    executable = bool(os.stat(path).st_mode & stat.S_IXUSR)
     os.chmod(target, 0o755 if executable else 0o644)
     return executable
 

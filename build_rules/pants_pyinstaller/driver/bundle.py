@@ -199,7 +199,13 @@ def _parent(path: str, made: set[str]) -> None:
 
 
 def link(source: str, target: str) -> None:
-    """A hard link to ``source``, or a copy where the file system refuses one."""
+    """A hard link to ``source``, or a copy where the file system refuses one.
+
+    Always a copy on Windows, where no name of a read-only file can be removed, and inputs are read-only.
+    """
+    if os.name == "nt":
+        shutil.copyfile(source, target)
+        return
     try:
         os.link(os.path.realpath(source), target)
     except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 
 from . import contract
 from .errors import DriverError
@@ -17,6 +18,8 @@ def main(arguments: list[str]) -> int:
         return 2
     program, path = arguments
     os.umask(0o022)  # modes of what is written do not depend on the builder's
+    # Temporary files go with the sandbox if this process is killed, and are on the drive of the inputs (Windows).
+    tempfile.tempdir = os.getcwd()
     try:
         with open(path, encoding="utf-8") as file:
             request = contract.REQUESTS[program].from_json(file.read())

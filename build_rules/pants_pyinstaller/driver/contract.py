@@ -271,6 +271,7 @@ class AssembleRequest(Request):
     :param mode: ONE_FILE or ONE_DIR.
     :param console: False: no console window (Windows) or a windowed bootloader (macOS).
     :param icon, windows_version_info, windows_manifest, entitlements: paths or None; ignored where they mean nothing.
+        Without ``windows_version_info`` the version resource is made of ``build_info`` (see ``version_info.strings``).
     :param codesign_identity: macOS; None signs ad hoc.
     :param runtime_tmpdir: directory in which a one-file executable unpacks itself; None: the system's.
     :param python_options: interpreter options as PyInstaller knows them: ``u``, ``v``, ``O``, ``W <warning>``,

@@ -9,7 +9,7 @@ import sys
 import types
 from typing import Any
 
-from . import contract
+from . import contract, version_info
 from .errors import DriverError
 
 
@@ -103,6 +103,7 @@ def _windows(exe: Any, request: contract.AssembleRequest) -> None:
         with open(request.windows_manifest, "rb") as file:
             manifest = file.read()
     exe.manifest = winmanifest.create_application_manifest(manifest, False, False)
+    exe.versrsrc = version_info.resource(request.name, request.build_info or {})
     if request.windows_version_info:
         try:
             exe.versrsrc = versioninfo.load_version_info_from_text_file(

@@ -79,6 +79,7 @@ class _Layer:
             )
         self.files: dict[str, index.File] = {}
         self.sources: dict[str, str] = {}
+        self.spellings: dict[str, str] = {}
 
     # --- the steps ----------------------------------------------------------------------------------------------
 
@@ -388,6 +389,8 @@ class _Layer:
     def _add(self, dest: str, path: str, kind: str, module: int = -1) -> str:
         """Register a file of the bundle; the first of two with one destination stays, a binary wins over data."""
         dest = os.path.normpath(dest).replace(os.sep, "/")
+        # Windows has one file for VCRUNTIME140.dll and vcruntime140.dll, which libraries spell either way.
+        dest = self.spellings.setdefault(os.path.normcase(dest), dest)
         known = self.files.get(dest)
         if known is None or (known.kind == "data" and kind == "binary"):
             self.files[dest] = index.File(kind, module=module)
@@ -549,7 +552,7 @@ class _Layer:
                     self.files[dest] = index.File("symlink", target=path.replace(os.sep, "/"))
             elif os.path.basename(dest) not in everywhere:
                 self._add(dest, path, "binary")
-        by_path = {os.path.normpath(path): dest for dest, path in self.sources.items()}
+        by_path = {natives.one_spelling(path): dest for dest, path in self.sources.items()}
         links: dict[str, list[str]] = {}
         for dest, item in self.files.items():
             if item.kind == "symlink":
@@ -561,7 +564,7 @@ class _Layer:
             if item.kind == "binary":
                 needs = {
                     by_path[path]
-                    for path in recorded.get(os.path.normpath(self.sources[dest]), [])
+                    for path in recorded.get(natives.one_spelling(self.sources[dest]), [])
                     if path in by_path
                 }
                 needs |= {link for need in needs for link in links.get(need, [])}

@@ -178,6 +178,11 @@ def interpreter_owns(path: str) -> bool:
     return real.startswith(base + os.sep)
 
 
+def one_spelling(path: str) -> str:
+    """``path`` as the same text for every spelling of it (Windows ignores case)."""
+    return os.path.normcase(os.path.normpath(path))
+
+
 def record_imports(bindepend: Any) -> dict[str, list[str]]:
     """Make PyInstaller's binary analysis keep, per binary, the libraries that it found: path -> paths."""
     recorded: dict[str, list[str]] = {}
@@ -185,9 +190,7 @@ def record_imports(bindepend: Any) -> dict[str, list[str]]:
 
     def get_imports(filename: str, search_paths: Any = None) -> list[tuple[str, str | None]]:
         result = sorted(original(filename, search_paths), key=lambda item: item[0])
-        recorded[os.path.normpath(filename)] = [
-            os.path.normpath(path) for _, path in result if path
-        ]
+        recorded[one_spelling(filename)] = [one_spelling(path) for _, path in result if path]
         return result
 
     bindepend.get_imports = get_imports

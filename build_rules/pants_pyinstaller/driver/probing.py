@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import archive, bundle, interpreter, recorder
+from . import archive, bundle, contract, interpreter, recorder
 from .errors import DriverError
 
 PATIENCE = 120.0
@@ -23,6 +23,9 @@ PATIENCE = 120.0
 
 NEVER_IMPORTED = ("antigravity", "this", "__hello__", "__main__", "idlelib", "turtledemo", "test")
 """Modules whose import is a program of its own: a browser opens, text is printed."""
+
+DEMONSTRATIONS = frozenset({"demo", "demos", "examples"})
+"""Packages of such modules, in lower case: those of pywin32 open windows, write backups and connect to servers."""
 
 
 @dataclass
@@ -136,9 +139,11 @@ def bare_environment(home: str) -> dict[str, str]:
     environment = {"HOME": home, "TMPDIR": home}
     if sys.platform == "win32":
         environment = {"USERPROFILE": home, "TEMP": home, "TMP": home}
-        for name in ("SYSTEMROOT", "WINEPREFIX", "WINDIR"):
+        for name in ("COMSPEC", "SYSTEMROOT", "WINEPREFIX", "WINDIR"):
             if name in os.environ:
                 environment[name] = os.environ[name]
+        # No process on Windows is without: both for finding system libraries and for modules that take it for granted.
+        environment["PATH"] = os.path.join(os.environ["SYSTEMROOT"], "System32")
     for name in ("QEMU_LD_PREFIX", "QEMU_CPU"):
         if name in os.environ:
             environment[name] = os.environ[name]
@@ -269,13 +274,18 @@ hook = machinery.FileFinder.path_hook(
 )
 sys.path_hooks.insert(1, hook)
 sys.path_importer_cache.clear()
+import site
+site.addsitedir(SITE)
 '''
 
 
 def unfrozen_command(
     layer_path: str, layer: Any, site: str, roots: Sequence[str], work: str
 ) -> list[str]:
-    """How to run the recorder in an ordinary environment: the standard library, ``roots`` and ``site`` on sys.path."""
+    """How to run the recorder in an ordinary environment: the standard library, ``roots`` and ``site`` on sys.path.
+
+    ``.pth`` files of ``site`` do what they do at the start of any Python (pywin32's makes its libraries loadable).
+    """
     site = os.path.realpath(site)
     library = interpreter.library_paths()
     code: dict[str, tuple[int, int]] = {}
@@ -290,9 +300,8 @@ def unfrozen_command(
     script = os.path.join(work, "recorder.py")
     paths = [*library, *(os.path.abspath(root) for root in roots), site]
     with open(script, "w", encoding="utf-8") as text:
-        text.write(
-            f"PATHS = {paths!r}\nBLOB_PATH = {os.path.abspath(os.path.join(layer_path, 'modules.bin'))!r}\n"
-        )
+        blob = os.path.abspath(os.path.join(layer_path, contract.LAYER_MODULES))
+        text.write(f"PATHS, SITE = {paths!r}, {site!r}\nBLOB_PATH = {blob!r}\n")
         text.write(f"CODE_PATH = {code_path!r}\n" + _LOADER + recorder.SOURCE)
     return [sys.executable, "-I", "-S", "-B", "-X", "utf8", script]
 
@@ -301,7 +310,7 @@ def unfrozen_command(
 # -----------------------------------------------------------------------------------------------------------
 
 _NOISE = re.compile(
-    r"0x[0-9a-fA-F]+|\b\d+\.\d+s\b|(?:/tmp|<root>)/[\w./-]*|/[\w.-]+(?:/[\w.-]+){2,}"
+    r"0x[0-9a-fA-F]+|\b\d+\.\d+s\b|(?:/tmp|<root>)[/\\][\w./\\-]*|\b[A-Za-z]:\\[\w./\\-]*|/[\w.-]+(?:/[\w.-]+){2,}"
 )
 
 

@@ -73,6 +73,8 @@ def run(request: contract.TraceRequest) -> None:
 def _importable(name: str) -> bool:
     if name.endswith(".__main__") or selection.is_under(name, probing.NEVER_IMPORTED):
         return False
+    if not probing.DEMONSTRATIONS.isdisjoint(name.lower().split(".")):
+        return False
     return not (sys.platform != "win32" and name in ("nt", "winreg", "msvcrt"))
 
 

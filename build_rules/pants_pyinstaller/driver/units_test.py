@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,11 @@ from pants_pyinstaller.driver import (
     index,
     natives,
     preflight,
+    probing,
     selection,
+    version_info,
 )
-from pants_pyinstaller.driver.conftest import install, make_wheel
+from pants_pyinstaller.driver.conftest import DRIVER, install, make_wheel
 from pants_pyinstaller.driver.errors import DriverError
 
 
@@ -145,3 +149,88 @@ def test_a_request_survives_its_json() -> None:
     assert contract.AppRequest.from_json(request.to_json()) == request
     with pytest.raises(ValueError, match="unknown fields nonsense"):
         contract.AppRequest.from_json('{"schema": 1, "nonsense": 1}')
+
+
+def test_a_spawned_worker_finds_the_driver() -> None:
+    """Where processes are spawned, `__main__.py` is run as `__mp_main__` before a worker gets its function."""
+    folder = DRIVER.name
+    script = (
+        f"import runpy, sys; runpy.run_path({str(DRIVER / '__main__.py')!r}, run_name='__mp_main__'); "
+        f"import {folder}.compiled; print({folder}.compiled._build.__module__, {str(DRIVER)!r} in sys.path)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == (f"{folder}.compiled False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (
+            r"cannot import name 'x' from 'y' (Z:\tmp\a\python\Lib\y\__init__.py)",
+            r"cannot import name 'x' from 'y' (<root>\y\__init__.py)",
+            True,
+        ),
+        (
+            r"cannot import name 'x' from 'y' (Z:\tmp\a\y\__init__.py)",
+            r"cannot import name 'other' from 'y' (<root>\y\__init__.py)",
+            False,
+        ),
+    ],
+)
+def test_outcomes_differ_by_more_than_where_files_lie(one: str, other: str, same: bool) -> None:
+    assert probing.same(("ImportError", one), ("ImportError", other)) is same
+
+
+def test_the_unfrozen_side_does_what_pth_files_say(tmp_path: Path) -> None:
+    site, layer, work = tmp_path / "site", tmp_path / "layer", tmp_path / "work"
+    for folder in (site / "elsewhere", layer, work):
+        folder.mkdir(parents=True)
+    (site / "some.pth").write_text("elsewhere\nimport bootstrap\n")
+    (site / "bootstrap.py").write_text("import sys; sys.bootstrapped = True\n")
+    (site / "elsewhere/moved.py").write_text("import sys; sys.bootstrapped\n")
+    (layer / contract.LAYER_MODULES).write_bytes(b"\0")
+
+    command = probing.unfrozen_command(
+        str(layer), types.SimpleNamespace(optimize=1, nodes=[]), str(site), [], str(work)
+    )
+    report = probing.run(command, probing.Job(["moved"], record=False), str(site), str(work))
+
+    assert report.outcomes["moved"].error is None
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [
+        ("1.2.3", (1, 2, 3, 0)),
+        ("v4.5", (4, 5, 0, 0)),
+        ("1.2.3-rc.1", (1, 2, 3, 0)),
+        ("1.2.3.4", (1, 2, 3, 4)),
+        ("1.2.3.4.5", (0, 0, 0, 0)),
+        ("2026.1.70000", (0, 0, 0, 0)),
+        ("dev", (0, 0, 0, 0)),
+        ("", (0, 0, 0, 0)),
+    ],
+)
+def test_windows_compares_versions_by_four_numbers(
+    version: str, numbers: tuple[int, int, int, int]
+) -> None:
+    assert version_info.numbers(version) == numbers
+
+
+def test_an_executables_properties_come_from_the_build_information() -> None:
+    info = {"version": "1.2.3", "commit": "abc", "company": "ACME", "ticket": "T-1"}
+
+    assert version_info.strings("tool", info) == {
+        "Comments": "commit abc",
+        "CompanyName": "ACME",
+        "FileDescription": "tool",
+        "FileVersion": "1.2.3",
+        "InternalName": "tool",
+        "OriginalFilename": "tool.exe",
+        "ProductName": "tool",
+        "ProductVersion": "1.2.3",
+    }

@@ -1,33 +1,219 @@
 """The Windows Python, run by Wine.
 
-What this rule owes (see `Toolchain`):
-
-* a Windows CPython of the minor version that `interpreter_constraints` allow, as a digest in
-  `mounts` (read-only and shared by all processes, so a prefix that Wine writes to has to be made
-  from it below the sandbox's root, or in a named cache);
-* `command`: a launcher below `files`, started by `python`, that ends with all that it started and
-  passes arguments, working directory and exit code through. `driver/contract.py` says what the
-  programs expect; they are not told that they run under Wine;
-* `content`: a SHA-256 over the Windows Python, Wine's version and whatever else decides the bytes;
-* `wheels`: ("--python", python, "--python-version", version, "--python-platform",
-  request.platform.wheels);
-* a FreezeError where Wine is missing, with the Debian package that brings it.
+No distribution of CPython for Windows is needed: `windows_python/` assembles one out of wheels, the
+standard library of this machine's interpreter and a few lines of C. `wine_launch.py` starts it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from pants.engine.rules import Rule, collect_rules, rule
+from pants.core.util_rules.system_binaries import (
+    BinaryPath,
+    BinaryPathRequest,
+    BinaryPaths,
+    BinaryPathTest,
+)
+from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.rules import Get, MultiGet, Rule, _uncacheable_rule, collect_rules, rule
 from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
 
-from pants_pyinstaller.errors import FreezeError
-from pants_pyinstaller.toolchain import Toolchain, WineToolchainRequest
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.errors import FreezeError, require_success
+from pants_pyinstaller.subsystem import PyInstaller
+from pants_pyinstaller.toolchain import (
+    Host,
+    NativeToolchainRequest,
+    Toolchain,
+    WineToolchainRequest,
+)
+from pants_pyinstaller.wheels import RequirementsFile, RequirementsRequest, Wheels
+
+MINGW = "x86_64-w64-mingw32-"
+PACKAGES = {
+    "wine": "wine wine64",
+    "wineserver": "wine wine64",
+    f"{MINGW}gcc": "gcc-mingw-w64-x86-64",
+    f"{MINGW}windres": "gcc-mingw-w64-x86-64",
+}
+"""The programs that this needs on the machine, and the Debian packages that bring them."""
+
+_HERE = Path(__file__).resolve().parent
+_ASSEMBLER = "windows_python"
+_LAUNCHER = "wine_launch.py"
+_REQUIREMENTS = f"{_ASSEMBLER}/requirements.txt"
+_MOUNT = "windows"
+_TEMPLATES = ".wine"
+
+
+@dataclass(frozen=True)
+class WinePrograms:
+    """The sources of the assembler and of the launcher, each a digest with paths as in this folder."""
+
+    assembler: Digest
+    launcher: Digest
+    requirements: Digest
+
+
+@_uncacheable_rule
+async def read_programs() -> WinePrograms:
+    files = [
+        path
+        for path in sorted((_HERE / _ASSEMBLER).iterdir())
+        if path.is_file() and path.name != "BUILD" and not path.name.endswith("_test.py")
+    ]
+
+    def contents(paths: Iterable[Path]) -> CreateDigest:
+        return CreateDigest(
+            FileContent(path.relative_to(_HERE).as_posix(), path.read_bytes()) for path in paths
+        )
+
+    assembler, launcher, requirements = await MultiGet(
+        Get(Digest, CreateDigest, contents(files)),
+        Get(Digest, CreateDigest, contents([_HERE / _LAUNCHER])),
+        Get(Digest, CreateDigest, contents([_HERE / _REQUIREMENTS])),
+    )
+    return WinePrograms(assembler, launcher, requirements)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """Programs of this machine by name, and what they say of their versions as one fingerprint."""
+
+    paths: FrozenDict[str, str]
+    fingerprint: str
 
 
 @rule
-async def find_wine_toolchain(request: WineToolchainRequest) -> Toolchain:
-    raise FreezeError(f"{request.platform} can't be built yet.")
+async def find_installed(pyinstaller: PyInstaller) -> Installed:
+    found = await MultiGet(
+        Get(
+            BinaryPaths,
+            BinaryPathRequest(
+                binary_name=name,
+                search_path=pyinstaller.search_path,
+                test=BinaryPathTest(args=["--version"]),
+            ),
+        )
+        for name in PACKAGES
+    )
+    first = {name: paths.first_path for name, paths in zip(PACKAGES, found)}
+    check_installed([name for name, path in first.items() if path is None])
+    known: dict[str, BinaryPath] = {name: path for name, path in first.items() if path is not None}
+    versions = "\n".join(f"{name} {path.fingerprint}" for name, path in sorted(known.items()))
+    return Installed(
+        FrozenDict({name: path.path for name, path in known.items()}),
+        hashlib.sha256(versions.encode()).hexdigest(),
+    )
+
+
+def check_installed(missing: Sequence[str]) -> None:
+    """Raises FreezeError with the packages that bring the `missing` programs."""
+    if missing:
+        packages = " ".join(dict.fromkeys(PACKAGES[name] for name in missing))
+        raise FreezeError(
+            f"windows-amd64 is built under Wine, but {', '.join(missing)} can't be found in "
+            f"[pyinstaller].search_path. Debian and Ubuntu: apt-get install {packages}"
+        )
+
+
+@dataclass(frozen=True)
+class WindowsPython:
+    """`python/` with python.exe, and `system32/` with DLLs that an older Wine lacks."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class WindowsPythonRequest:
+    """Assemble it with the standard library of `native`, for wheels of `wheels` (uv's arguments)."""
+
+    native: Toolchain
+    wheels: tuple[str, ...]
+
+
+@rule
+async def assemble_windows_python(
+    request: WindowsPythonRequest, programs: WinePrograms, installed: Installed
+) -> WindowsPython:
+    native = request.native
+    wheels = await Get(
+        Wheels,
+        RequirementsRequest(
+            RequirementsFile(programs.requirements, _REQUIREMENTS),
+            request.wheels,
+            description="Install the wheels that hold Python for Windows",
+        ),
+    )
+    output = "out"
+    result = await Get(
+        FallibleProcessResult,
+        Process(
+            (
+                *(*native.command, "-I", "-B", f"{_ASSEMBLER}/__main__.py"),
+                *("wheels", output, installed.paths[f"{MINGW}gcc"][: -len("gcc")]),
+            ),
+            input_digest=programs.assembler,
+            immutable_input_digests={"wheels": wheels.digest},
+            # The standard library and the compiler are no inputs: what they are stands in the key.
+            env={**native.env, "MINGW": installed.fingerprint},
+            output_directories=(output,),
+            description="Assemble Python for Windows",
+            level=LogLevel.INFO,
+        ),
+    )
+    require_success(result, what="Assemble Python for Windows")
+    return WindowsPython(await Get(Digest, RemovePrefix(result.output_digest, output)))
+
+
+@rule
+async def find_wine_toolchain(
+    request: WineToolchainRequest,
+    host: Host,
+    programs: WinePrograms,
+    installed: Installed,
+    pyinstaller: PyInstaller,
+) -> Toolchain:
+    native = await Get(
+        Toolchain, NativeToolchainRequest(host.platform, request.interpreter_constraints)
+    )
+    wheels = (
+        *("--python", native.python, "--python-version", native.version),
+        *("--python-platform", request.platform.wheels),
+    )
+    windows = await Get(WindowsPython, WindowsPythonRequest(native, wheels))
+    everything = await Get(Digest, MergeDigests([windows.digest, programs.launcher]))
+    content = hashlib.sha256(
+        f"{everything.fingerprint} {installed.fingerprint}".encode()
+    ).hexdigest()
+    return Toolchain(
+        platform=request.platform,
+        version=native.version,
+        content=content,
+        command=(
+            *(*native.command, "-I", _LAUNCHER, "--templates", _TEMPLATES, "--prefixes", "."),
+            *("--system32", f"{_MOUNT}/system32", "--loader", installed.paths["wine"]),
+            *("--", f"{_MOUNT}/python/python.exe"),
+        ),
+        env=FrozenDict(
+            {
+                **contract.ENVIRONMENT,
+                "PATH": ":".join(pyinstaller.search_path),
+                "INTERPRETER_CONTENT": content,
+            }
+        ),
+        wheels=wheels,
+        python=native.python,
+        mounts=FrozenDict({_MOUNT: windows.digest}),
+        files=programs.launcher,
+        caches=FrozenDict({"pyinstaller_wine": _TEMPLATES}),
+    )
 
 
 def rules() -> Iterable[Rule | UnionRule]:
