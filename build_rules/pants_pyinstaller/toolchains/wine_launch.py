@@ -1,6 +1,7 @@
 """Runs a Windows program under Wine, in a prefix of its own that is gone when it ends:
 
-    PYTHON -I wine_launch.py --templates FOLDER --system32 FOLDER [--prefixes FOLDER] -- PROGRAM.exe ARGUMENT...
+    PYTHON -I wine_launch.py --templates FOLDER --system32 FOLDER [--prefixes FOLDER] [--pass-signals]
+        -- PROGRAM.exe ARGUMENT...
 
 A prefix is what Wine calls its disk C: and its registry. Making one takes seconds and 700 MB, so it is made
 once into `--templates` (a cache that processes share) and each run gets its own registry and user folders,
@@ -10,6 +11,9 @@ Nothing is left behind: the processes of a run belong to a Wine server of its ow
 program's end and at SIGINT, SIGTERM and SIGHUP, and this process is the reaper of all of them (Linux). If it is
 killed outright, so is the program, and the server ends a few seconds later by itself. A half-made template has
 another name than a finished one, and the next run makes it anew.
+
+With `--pass-signals` each of these signals is a Ctrl-C in the program's console instead, for the program and its
+children alike, as far as these did not ask for a group of their own.
 
 The program's three standard streams are pipes, whatever this process has: Wine 8 gives a program that inherits a
 file or /dev/null an invalid handle, over which Python falls. Its standard input is at its end.
@@ -67,8 +71,10 @@ class Ended(Exception):
 
 def environment(prefix: Path, loader: str) -> dict[str, str]:
     """What Wine needs to know, besides what the caller's environment says to the program."""
+    # Where this system keeps temporary files is no path for a Windows program; Wine gives it TEMP and TMP.
+    inherited = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
     return {
-        **os.environ,
+        **inherited,
         "WINEPREFIX": str(prefix),
         "WINEDEBUG": "-all",
         # No offer to download Mono or Gecko, no menu entries on the user's desktop, no debugger for
@@ -221,7 +227,12 @@ def _pass_on(source: BinaryIO, target: BinaryIO) -> threading.Thread:
     return thread
 
 
-def run(command: Sequence[str], prefix: Path, loader: str) -> int:
+def _start_group() -> None:
+    os.setpgid(0, 0)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(command: Sequence[str], prefix: Path, loader: str, pass_signals: bool) -> int:
     """The exit code of a program in a prefix; what it prints is passed on."""
     process = subprocess.Popen(
         [loader, *command],
@@ -229,8 +240,12 @@ def run(command: Sequence[str], prefix: Path, loader: str) -> int:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+        preexec_fn=_start_group,
     )
+    if pass_signals:
+        for number in SIGNALS:
+            # Wine makes a Ctrl-C event of SIGINT; Windows knows no process groups, but consoles.
+            signal.signal(number, lambda *_: os.killpg(process.pid, signal.SIGINT))
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -256,6 +271,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--system32", type=Path, required=True)
     parser.add_argument("--prefixes", type=Path)
     parser.add_argument("--loader", default="wine")
+    parser.add_argument("--pass-signals", action="store_true")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     for number in SIGNALS:
@@ -265,7 +281,7 @@ def main(arguments: Sequence[str]) -> int:
         additions = sorted(options.system32.resolve().glob("*.dll"))
         ready = template(options.templates.resolve(), options.loader, additions)
         with private_prefix(ready, options.prefixes, options.loader) as prefix:
-            return run(options.command, prefix, options.loader)
+            return run(options.command, prefix, options.loader, options.pass_signals)
     except WineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

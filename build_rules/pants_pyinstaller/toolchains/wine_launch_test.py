@@ -57,12 +57,12 @@ class Surroundings:
             "TMPDIR": str(folder),
         }
 
-    def start(self, script: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, script: str, *options: str, **env: str) -> subprocess.Popen[str]:
         (self.folder / "script").write_text(script)
         return subprocess.Popen(
             [
                 *(sys.executable, "-I", str(PROGRAM), "--templates", str(self.templates)),
-                *("--system32", str(self.system32), "--", str(self.folder / "script")),
+                *("--system32", str(self.system32), *options, "--", str(self.folder / "script")),
             ],
             env={**self.env, **env},
             stdout=subprocess.PIPE,
@@ -140,6 +140,28 @@ def test_a_signal_ends_the_program_and_its_children(
     assert machine.prefixes() == []
     with pytest.raises(ProcessLookupError):
         os.kill(program, 0)
+
+
+def test_a_signal_may_be_a_ctrl_c_for_the_program_and_its_children(machine: Surroundings) -> None:
+    child = machine.folder / "child.py"
+    child.write_text(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: sys.exit(print('child')))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    process = machine.start(
+        f"trap 'wait; echo program; exit 5' INT; {sys.executable} -I {child} & wait",
+        "--pass-signals",
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+
+    assert (process.returncode, sorted(output.split())) == (5, ["child", "program"])
+    assert machine.prefixes() == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
