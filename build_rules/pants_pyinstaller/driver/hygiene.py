@@ -156,7 +156,9 @@ def _lazy(modules, files, early, open=open):
                     unpack(dest)
                 folder = os.path.dirname(os.path.join(root, *wanted[-1].split("/")))
                 finder = sys.path_importer_cache.get(folder)
-                if hasattr(finder, "invalidate_caches"):
+                if finder is None:  # the directory was not there when it was first looked into
+                    sys.path_importer_cache.pop(folder, None)
+                elif hasattr(finder, "invalidate_caches"):
                     finder.invalidate_caches()
                 modules.pop(name, None)
             return None
