@@ -149,6 +149,32 @@ def test_native_module_that_stayed_packed_works(program: Path) -> None:
     assert start(program, "sqlite").stdout == "42 True\n"
 
 
+def test_native_modules_that_an_import_comes_to_are_unpacked_ahead(freezer: Freezer) -> None:
+    database = (
+        "try:\n    import sqlite3.absent\nexcept ImportError:\n    pass\n"
+        "import sqlite3\n\ndef version():\n    return sqlite3.sqlite_version_info\n"
+    )
+    cli = (
+        "import sys\nfrom ahead import database\n\n"
+        "def main():\n    print(database.version() > (3,), '_decimal' in sys.modules)\n"
+    )
+    late = "def never():\n    import decimal\n"
+    files = {
+        "ahead/__init__.py": "",
+        "ahead/cli.py": cli,
+        "ahead/database.py": database,
+        "ahead/late.py": late,
+    }
+    request = freezer.app("ahead", files, "ahead.cli:main")
+    done = start(freezer.freeze(request))
+    assert done.stdout == "True False\n", done.stderr
+    found = json.loads((freezer.root / "ahead/check" / contract.CHECK_RESULT).read_text())["early"]
+    assert sorted(found) == ["ahead.cli", "ahead.database"], (
+        "not the module that imports when called"
+    )
+    assert all(names[0] == "_sqlite3" and "_decimal" not in names for names in found.values())
+
+
 def test_term_reaches_the_program_once(program: Path) -> None:
     with subprocess.Popen(
         [program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True
