@@ -27,6 +27,14 @@ def _commit(repository: Path, revision: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def commit_time(repository: Path, revision: str = "HEAD") -> int:
+    """When a commit was made, in seconds since 1970; raises ReleaseError when there is none."""
+    done = _run(["git", "show", "--no-patch", "--format=%ct", f"{revision}^{{commit}}"], repository)
+    if done.returncode != 0:
+        raise ReleaseError(f"{repository} has no commit {revision}: {done.stderr.strip()}")
+    return int(done.stdout)
+
+
 def previous_tag(repository: Path, revision: str, prefix: str) -> str | None:
     """The newest tag with this prefix before `revision`; None when there is none."""
     for tag_free in (f"{revision}^", f"{revision}^2"):

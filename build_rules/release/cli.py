@@ -18,10 +18,11 @@ from typing import Annotated
 import typer
 
 from release import publish, upload
-from release.changelog import changelog
+from release.changelog import changelog, commit_time
 from release.errors import ReleaseError
 from release.evidence import Metrics, metrics_path, rebuild_path, save
 from release.github import GitHub
+from release.installers import INSTALLER_NAMES, github_downloads, render_installers
 from release.ledger import (
     breaches,
     make_entry,
@@ -32,12 +33,18 @@ from release.ledger import (
     render_picture,
     write_text,
 )
-from release.measure import compare_rebuild, make_metrics, measure_start
+from release.measure import (
+    compare_rebuild,
+    describe_machine,
+    make_metrics,
+    measure_start,
+)
 from release.notes import release_notes
 from release.plan import archive_base, archive_platform, asset_names, make_plan
 from release.platforms import Platform
 from release.project import AGENT_RUNNER
 from release.publish import Publication
+from release.sizes import read_evidence, render_comparison
 from release.storage import Bucket, connect
 from release.verify import ArchiveFacts, Demands, host_platform_name, verify
 from release.versions import parse_tag
@@ -71,6 +78,17 @@ def _explained() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+Tag = Annotated[str | None, typer.Option(envvar="RELEASE_TAG", help="The tag that is released.")]
+RequiredTag = Annotated[str, typer.Option(envvar="RELEASE_TAG", help="The tag that is released.")]
+BuildVersion = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RELEASE_VERSION",
+        help="The version of a build that is not published; default `dev`.",
+    ),
+]
+
+
 class PlanFormat(str, Enum):
     text = "text"
     json = "json"
@@ -79,9 +97,11 @@ class PlanFormat(str, Enum):
 
 @app.command()
 def plan(
-    tag: Annotated[str | None, typer.Option(help="The tag that is released.")] = None,
-    version: Annotated[
-        str | None, typer.Option(help="The version of a manual build; `dev` by default.")
+    tag: Tag = None,
+    version: BuildVersion = None,
+    checkout: Annotated[
+        Path | None,
+        typer.Option(help="The repository's checkout: a released archive shows its commit's time."),
     ] = None,
     output: Annotated[
         PlanFormat,
@@ -90,7 +110,8 @@ def plan(
 ) -> None:
     """Say what a tag or a manual run would build, name and publish."""
     with _explained():
-        planned = make_plan(PROJECT, tag=tag, version=version)
+        committed = commit_time(checkout) if checkout is not None else None
+        planned = make_plan(PROJECT, tag=tag, version=version, committed=committed)
     if output is PlanFormat.json:
         print(planned.model_dump_json(indent=2))
         return
@@ -99,6 +120,7 @@ def plan(
             "version": planned.version,
             "publish": json.dumps(planned.publish),
             "prerelease": json.dumps(planned.prerelease),
+            "source_date_epoch": str(planned.source_date_epoch),
             "matrix": json.dumps(planned.matrix()),
         }.items():
             print(f"{name}={value}")
@@ -153,11 +175,6 @@ def _metrics_of(
 
 
 Directory = Annotated[Path, typer.Argument(help="Folder of the archives and their checksums.")]
-Tag = Annotated[str | None, typer.Option(help="The tag that is released.")]
-RequiredTag = Annotated[str, typer.Option(help="The tag that is released.")]
-BuildVersion = Annotated[
-    str | None, typer.Option(help="The version of a build that is not published; default `dev`.")
-]
 Platforms = Annotated[
     list[str] | None,
     typer.Option(
@@ -229,6 +246,31 @@ def notes(
 
 
 @app.command()
+def installers(
+    directory: Directory,
+    output: Annotated[Path, typer.Option(help="Folder to write the scripts into.")],
+    tag: RequiredTag,
+    repository: Repository,
+    evidence: EvidenceFolder = None,
+    downloads: Annotated[
+        str,
+        typer.Option(
+            envvar="RELEASE_DOWNLOADS",
+            help="Public URL of the bucket's folder above the program's; default: GitHub's URLs.",
+        ),
+    ] = "",
+) -> None:
+    """Make the release's install.sh and install.ps1."""
+    with _explained():
+        archives = _sound_archives(directory, tag, PROJECT.platforms, evidence)
+        base = downloads.rstrip("/")
+        folder = f"{base}/{PROJECT.program}/{tag}" if base else github_downloads(repository, tag)
+        for name, script in render_installers(PROJECT, tag, folder, archives).items():
+            write_text(output / name, script)
+            print(f"wrote {output / name}")
+
+
+@app.command()
 def ledger(
     directory: Directory,
     evidence: Annotated[Path, typer.Option(help="Folder of the evidence.")],
@@ -273,24 +315,54 @@ def metrics(
     archive: Annotated[Path, typer.Argument(help="The archive that was measured.")],
     evidence: Annotated[Path, typer.Option(help="Folder to write the measurements into.")],
     cold: Annotated[
-        float | None, typer.Option(min=0, help="Seconds of a build without any cache.")
+        float | None,
+        typer.Option(
+            min=0, envvar="RELEASE_COLD_SECONDS", help="Seconds of a build without any cache."
+        ),
     ] = None,
     cached: Annotated[
         float | None, typer.Option(min=0, help="Seconds of a build after a change of our code.")
     ] = None,
-    machine: Annotated[str, typer.Option(help="What it was measured on, in words.")] = "",
+    machine: Annotated[
+        str, typer.Option(help="What it was measured on, in words; default: this machine.")
+    ] = "",
     start: Annotated[
-        bool, typer.Option("--start", help="Measure here how long the executable takes to start.")
+        bool,
+        typer.Option(
+            "--start", help="Measure how long the executable takes to start, where it can here."
+        ),
     ] = False,
 ) -> None:
     """Keep what was measured of an archive where it was built, for notes and ledger."""
     with _explained():
         platform = archive_platform(PROJECT, archive.name)
-        seconds = measure_start(archive, PROJECT, platform) if start else None
-        measured = make_metrics(archive, cold=cold, cached=cached, start=seconds, machine=machine)
+        native = platform.name == host_platform_name()
+        seconds = measure_start(archive, PROJECT, platform) if start and native else None
+        measured = make_metrics(
+            archive,
+            cold=cold,
+            cached=cached,
+            start=seconds,
+            machine=machine or describe_machine(),
+        )
         target = metrics_path(evidence, archive_base(archive.name))
         save(measured, target)
     print(f"wrote {target}")
+
+
+@app.command()
+def sizes(
+    evidence: Annotated[Path, typer.Argument(help="Folder of the evidence of this build.")],
+    base: Annotated[
+        Path, typer.Option(help="Folder of the evidence to compare with; it may be missing.")
+    ],
+) -> None:
+    """Compare the sizes of two builds, as Markdown."""
+    with _explained():
+        after = read_evidence(evidence)
+        if not after:
+            raise ReleaseError(f"{evidence} has no evidence of an archive: run ./pants package ::")
+        print(render_comparison(read_evidence(base), after))
 
 
 @app.command()
@@ -369,12 +441,29 @@ def _destination(
     return upload.Destination(Bucket(client, bucket), PROJECT.program, prefix)
 
 
+def _evidence_files(folder: Path, tag: str) -> list[Path]:
+    """The evidence of this version; a folder that was built into twice may hold another's."""
+    bases = [PROJECT.base(tag, platform) for platform in PROJECT.platforms]
+    return sorted(path for base in bases for path in folder.glob(f"{base}.*"))
+
+
+def _installer_files(folder: Path) -> list[Path]:
+    files = [folder / name for name in INSTALLER_NAMES]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise ReleaseError(f"{folder} has no {' and no '.join(missing)}: run `installers` first")
+    return files
+
+
 @app.command(name="upload")
 def upload_command(
     directory: Directory,
     tag: RequiredTag,
     bucket: BucketName,
     evidence: Annotated[Path, typer.Option(help="Folder of the evidence, which goes with it.")],
+    installers: Annotated[
+        Path | None, typer.Option(help="Folder of the installers, from the command `installers`.")
+    ] = None,
     prefix: Prefix = "",
     endpoint: Endpoint = None,
     region: Region = None,
@@ -386,15 +475,16 @@ def upload_command(
         version = parse_tag(tag, PROJECT.tag_prefix)
         _sound_archives(directory, tag, PROJECT.platforms, evidence)
         files = _assets(directory, asset_names(PROJECT, tag))
-        about = sorted(path for path in evidence.iterdir() if not path.name.startswith("."))
+        about = _evidence_files(evidence, tag)
+        scripts = [] if installers is None else _installer_files(installers)
         destination = _destination(
             bucket, prefix, endpoint, region or ("auto" if dry_run else None)
         )
         if dry_run:
-            for step in upload.describe(destination, PROJECT, version, files, about):
+            for step in upload.describe(destination, PROJECT, version, files, about, scripts):
                 print(f"would {step}")
             return
-        upload.upload(destination, PROJECT, version, files, about, commit, _say)
+        upload.upload(destination, PROJECT, version, files, about, commit, _say, scripts)
 
 
 @app.command()
@@ -404,10 +494,18 @@ def rollback(
     prefix: Prefix = "",
     endpoint: Endpoint = None,
     region: Region = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Let `latest.json` say an earlier version, once every file of it was read again."""
     with _explained():
-        upload.rollback(_destination(bucket, prefix, endpoint, region), PROJECT, tag, _say)
+        destination = _destination(
+            bucket, prefix, endpoint, region or ("auto" if dry_run else None)
+        )
+        if dry_run:
+            for step in upload.describe_rollback(destination, PROJECT, tag):
+                print(f"would {step}")
+            return
+        upload.rollback(destination, PROJECT, tag, _say)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from release.cli import app
+from release.fixtures import write_archive
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
-from release.testing.fixtures import write_archive
 
 TAG = "agent-runner-v0.1.0"
 # A platform that this test never runs on, so that no fixture is started.

@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from release import verify
+from release import fixtures, verify
 from release.errors import ReleaseError
 from release.evidence import Metrics, load, save
+from release.fixtures import write_archive
 from release.ledger import (
     Ledger,
     LedgerEntry,
@@ -23,8 +24,6 @@ from release.ledger import (
 from release.measure import compare_rebuild, make_metrics, measure_start
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
-from release.testing import fixtures
-from release.testing.fixtures import write_archive
 from release.verify import ArchiveFacts, Demands
 
 TAG = "agent-runner-v0.1.0"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform as host
+import re
 import statistics
 import subprocess
 import tempfile
@@ -45,6 +48,17 @@ def measure_start(archive: Path, project: Project, platform: Platform) -> float:
                 raise ReleaseError(f"the start of {name} can't be measured: {error}") from error
             times.append(time.perf_counter() - start)
     return statistics.median(times)
+
+
+def describe_machine() -> str:
+    """The machine in words: its system, its number of cores, its processor."""
+    processor = host.processor() or host.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
+        processor = models[0] if models else processor
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{host.system()} {host.release()}, {cores} cores, {processor}"
 
 
 def compare_rebuild(archive: Path, rebuilt: Path) -> Rebuild:

@@ -9,10 +9,10 @@ import pytest
 
 from release import verify
 from release.evidence import Metrics
+from release.fixtures import write_archive
 from release.notes import release_notes, verify_commands
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
-from release.testing.fixtures import write_archive
 
 TAG = "agent-runner-v0.1.0"
 LINUX = PLATFORMS["linux-arm64"]

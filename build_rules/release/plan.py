@@ -5,7 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from release.errors import ReleaseError
-from release.platforms import CHECKSUM_SUFFIX, Platform, version_problem
+from release.platforms import (
+    CHECKSUM_SUFFIX,
+    DEFAULT_SOURCE_DATE_EPOCH,
+    Platform,
+    version_problem,
+)
 from release.project import Project
 from release.versions import parse_tag
 
@@ -13,25 +18,31 @@ DEFAULT_VERSION = "dev"
 
 
 class PlannedJob(BaseModel):
-    """One platform's build, as a workflow's matrix needs it."""
+    """One platform's build, as a workflow's matrix needs it; `packages` separated by blanks."""
 
     platform: str
     build_on: str
     smoke_on: str
+    packages: str
     executable: str
     archive: str
     checksum: str
-    evidence: str
+    sbom: str
 
 
 class Plan(BaseModel):
-    """Everything that is known of a build before it starts."""
+    """Everything that is known of a build before it starts.
+
+    source_date_epoch   time of every member of the archives: a released commit's own, so that they
+                        show it, and one constant otherwise, so that equal contents stay equal
+    """
 
     program: str
     version: str
     tag: str | None
     prerelease: bool
     publish: bool
+    source_date_epoch: int
     jobs: list[PlannedJob]
     assets: list[str]
 
@@ -63,10 +74,17 @@ def archive_base(archive: str) -> str:
     return archive.removesuffix(".zip").removesuffix(".tar.gz")
 
 
-def make_plan(project: Project, *, tag: str | None = None, version: str | None = None) -> Plan:
+def make_plan(
+    project: Project,
+    *,
+    tag: str | None = None,
+    version: str | None = None,
+    committed: int | None = None,
+) -> Plan:
     """Plan the release of a tag, or a manual build of a version that is not published.
 
-    Raises ReleaseError when both are given or when one can't be used.
+    `committed` is the time of the commit that is built, in seconds since 1970. Raises ReleaseError
+    when both tag and version are given, or when one can't be used.
     """
     if tag is not None and version is not None:
         raise ReleaseError("give a tag, which is published, or a version, which is not: not both")
@@ -85,10 +103,11 @@ def make_plan(project: Project, *, tag: str | None = None, version: str | None =
                 platform=job.platform.name,
                 build_on=job.build_on,
                 smoke_on=job.smoke_on,
+                packages=" ".join(job.packages),
                 executable=job.platform.executable_name(project.program),
                 archive=archive,
                 checksum=archive + CHECKSUM_SUFFIX,
-                evidence=f"{project.base(name, job.platform)}.json",
+                sbom=f"{project.base(name, job.platform)}.cdx.json",
             )
         )
     return Plan(
@@ -97,6 +116,7 @@ def make_plan(project: Project, *, tag: str | None = None, version: str | None =
         tag=tag,
         prerelease=prerelease,
         publish=tag is not None,
+        source_date_epoch=committed if tag and committed else DEFAULT_SOURCE_DATE_EPOCH,
         jobs=jobs,
         assets=asset_names(project, name),
     )

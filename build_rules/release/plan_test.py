@@ -45,7 +45,8 @@ def test_the_matrix_builds_windows_on_linux_and_starts_it_on_windows() -> None:
         "executable": "agent-runner.exe",
         "archive": "agent-runner-dev-windows-amd64.zip",
         "checksum": "agent-runner-dev-windows-amd64.zip.sha256",
-        "evidence": "agent-runner-dev-windows-amd64.json",
+        "sbom": "agent-runner-dev-windows-amd64.cdx.json",
+        "packages": "gcc-mingw-w64-x86-64 wine wine64",
     }
 
 

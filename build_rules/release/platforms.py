@@ -15,6 +15,9 @@ VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 CHECKSUM_SUFFIX = ".sha256"
 
+DEFAULT_SOURCE_DATE_EPOCH = 315532800
+"""1980-01-01T00:00:00Z, the first moment that a ZIP file can express."""
+
 
 @dataclass(frozen=True)
 class OperatingSystem:

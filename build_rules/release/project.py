@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from release.platforms import PLATFORMS, RELEASE_PLATFORMS, Platform, archive_name
+from release.platforms import PLATFORMS, Platform, archive_name
 
 MB = 1_000_000
 
@@ -43,11 +43,15 @@ class Budget:
 
 @dataclass(frozen=True)
 class Job:
-    """Where a platform's archive is built and where it is started natively (runner labels)."""
+    """Where a platform's archive is built and where it is started natively (runner labels).
+
+    packages   Debian packages that the build needs and its runner lacks
+    """
 
     platform: Platform
     build_on: str
     smoke_on: str
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,19 +84,24 @@ class Project:
         return {platform.executable_name(self.program): 0o755, NOTICES_NAME: 0o644}
 
 
-_RUNNERS = {
-    "darwin-arm64": ("macos-15", "macos-15"),
-    "darwin-amd64": ("macos-15-intel", "macos-15-intel"),
-    "linux-amd64": ("ubuntu-24.04", "ubuntu-24.04"),
-    "linux-arm64": ("ubuntu-24.04-arm", "ubuntu-24.04-arm"),
+_JOBS = (
+    Job(PLATFORMS["darwin-arm64"], "macos-15", "macos-15"),
+    Job(PLATFORMS["darwin-amd64"], "macos-15-intel", "macos-15-intel"),
+    Job(PLATFORMS["linux-amd64"], "ubuntu-24.04", "ubuntu-24.04"),
+    Job(PLATFORMS["linux-arm64"], "ubuntu-24.04-arm", "ubuntu-24.04-arm"),
     # Pants doesn't run on Windows: the executable is made on Linux, under Wine.
-    "windows-amd64": ("ubuntu-24.04", "windows-2025"),
-}
+    Job(
+        PLATFORMS["windows-amd64"],
+        "ubuntu-24.04",
+        "windows-2025",
+        ("gcc-mingw-w64-x86-64", "wine", "wine64"),
+    ),
+)
 
 AGENT_RUNNER = Project(
     program="agent-runner",
     title="Agent-Runner",
-    jobs=tuple(Job(platform, *_RUNNERS[platform.name]) for platform in RELEASE_PLATFORMS),
+    jobs=_JOBS,
     budgets={
         PLATFORMS["darwin-arm64"].name: Budget(100 * MB),
         PLATFORMS["darwin-amd64"].name: Budget(100 * MB),

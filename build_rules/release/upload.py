@@ -2,7 +2,9 @@
 
     PREFIX/PROGRAM/VERSION/FILE           the release's files
     PREFIX/PROGRAM/VERSION/evidence/FILE  what is known about them
+    PREFIX/PROGRAM/VERSION/install.*      installers of that version
     PREFIX/PROGRAM/VERSION/manifest.json  all of these with their digests: written last of them
+    PREFIX/PROGRAM/install.*              the latest version's installers
     PREFIX/PROGRAM/latest.json            the latest final version: written last of all
 
 So whoever finds a manifest finds all that it names, and whoever reads `latest.json` gets a version
@@ -22,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from release.content_types import content_type
 from release.errors import ReleaseError
+from release.installers import INSTALLER_NAMES
 from release.platforms import CHECKSUM_SUFFIX
 from release.project import Project
 from release.storage import IMMUTABLE, SHORT_LIVED, Bucket, StoredObject
@@ -107,8 +110,9 @@ def _items(
     version: str,
     files: Sequence[Path],
     evidence: Sequence[Path],
+    installers: Sequence[Path],
 ) -> list[_Item]:
-    named = [(path, path.name) for path in files]
+    named = [(path, path.name) for path in (*files, *installers)]
     named += [(path, f"evidence/{path.name}") for path in evidence]
     items = []
     for path, name in named:
@@ -159,12 +163,26 @@ def _is_newer(new: ReleaseVersion, old: ReleaseVersion) -> bool:
     return (new.base, new.number) >= (old.base, old.number)
 
 
+def _replace(bucket: Bucket, key: str, content: bytes, media_type: str) -> None:
+    bucket.replace(key, content, media_type, SHORT_LIVED)
+    if bucket.read(key) != content:
+        raise ReleaseError(f"{key} in {bucket.name} is not what was written")
+
+
 def _write_latest(destination: Destination, manifest: VersionManifest, say: Say) -> None:
-    key, content = destination.latest_key, manifest.to_bytes()
-    destination.bucket.replace(key, content, _JSON, SHORT_LIVED)
-    if destination.bucket.read(key) != content:
-        raise ReleaseError(f"{key} in {destination.bucket.name} is not what was written")
-    say(f"{key} says {manifest.version}")
+    """Let the latest version's installers, then `latest.json`, be those of a stored version."""
+    bucket = destination.bucket
+    for file in manifest.files:
+        if file.name not in INSTALLER_NAMES:
+            continue
+        content = bucket.read(file.key)
+        if content is None:
+            raise ReleaseError(f"{file.key} is not in {bucket.name}")
+        key = f"{destination.root}/{file.name}"
+        _replace(bucket, key, content, content_type(file.name))
+        say(f"{key} installs {manifest.version}")
+    _replace(bucket, destination.latest_key, manifest.to_bytes(), _JSON)
+    say(f"{destination.latest_key} says {manifest.version}")
 
 
 def describe(
@@ -173,14 +191,21 @@ def describe(
     version: ReleaseVersion,
     files: Sequence[Path],
     evidence: Sequence[Path],
+    installers: Sequence[Path] = (),
 ) -> list[str]:
     """The steps of a run that finds nothing there, for a dry run."""
-    items = _items(destination, project, version.tag, files, evidence)
+    items = _items(destination, project, version.tag, files, evidence, installers)
     steps = [f"store {item.file.key} ({item.file.size:,} bytes)" for item in items]
     steps.append(f"store {destination.manifest_key(version.tag)}")
     if version.prerelease:
         return [*steps, f"leave {destination.latest_key} alone: {version.tag} is a prerelease"]
-    return [*steps, f"let {destination.latest_key} say {version.tag}, unless it says a newer one"]
+    latest = [f"{destination.root}/{path.name}" for path in installers]
+    return [
+        *steps,
+        f"unless {destination.latest_key} says a newer version:",
+        *(f"replace {key}" for key in latest),
+        f"let {destination.latest_key} say {version.tag}",
+    ]
 
 
 def upload(
@@ -191,6 +216,7 @@ def upload(
     evidence: Sequence[Path],
     commit: str | None,
     say: Say,
+    installers: Sequence[Path] = (),
 ) -> VersionManifest:
     """Upload a version, or complete what an earlier run began.
 
@@ -198,7 +224,7 @@ def upload(
     from what it should be.
     """
     bucket = destination.bucket
-    items = _items(destination, project, version.tag, files, evidence)
+    items = _items(destination, project, version.tag, files, evidence, installers)
     manifest = VersionManifest(
         program=project.program,
         version=version.tag,
@@ -224,15 +250,31 @@ def upload(
     return manifest
 
 
+def _final_version(project: Project, tag: str) -> ReleaseVersion:
+    version = parse_tag(tag, project.tag_prefix)
+    if version.prerelease:
+        raise ReleaseError(f"{tag} is a prerelease, which is never the latest version")
+    return version
+
+
+def describe_rollback(destination: Destination, project: Project, tag: str) -> list[str]:
+    """The steps of a rollback, for a dry run: nothing is read, so no account is needed."""
+    _final_version(project, tag)
+    return [
+        f"read {destination.manifest_key(tag)}, which names every file of {tag}",
+        "download each of those files and compare it with its SHA-256 there",
+        *(f"replace {destination.root}/{name} with that version's" for name in INSTALLER_NAMES),
+        f"let {destination.latest_key} say {tag}",
+    ]
+
+
 def rollback(destination: Destination, project: Project, tag: str, say: Say) -> None:
     """Let `latest.json` say an earlier version, after every file of it was read again.
 
     Raises ReleaseError, with `latest.json` as it was, when that version isn't complete.
     """
     bucket = destination.bucket
-    version = parse_tag(tag, project.tag_prefix)
-    if version.prerelease:
-        raise ReleaseError(f"{tag} is a prerelease, which is never the latest version")
+    _final_version(project, tag)
     key = destination.manifest_key(tag)
     content = bucket.read(key)
     if content is None:

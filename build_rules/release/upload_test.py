@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from release.errors import ReleaseError
+from release.fixtures import write_archive
+from release.installers import INSTALLER_NAMES
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
 from release.storage import Bucket, connect
-from release.testing.fixtures import write_archive
 from release.testing.s3_server import serve_s3
-from release.upload import Destination, describe, rollback, upload
+from release.upload import Destination, describe, describe_rollback, rollback, upload
 from release.versions import parse_tag
 
 if TYPE_CHECKING:
@@ -60,13 +61,27 @@ class Uploader:
             directory.mkdir(parents=True)
             evidence.mkdir()
             write_archive(directory, AGENT_RUNNER, tag, LINUX, evidence=evidence)
+            for name in INSTALLER_NAMES:
+                (self.folder / number / name).write_text(f"installs {tag}")
         return sorted(directory.iterdir()), sorted(evidence.iterdir())
+
+    def installers(self, number: str) -> list[Path]:
+        return [self.folder / number / name for name in INSTALLER_NAMES]
 
     def __call__(self, number: str) -> None:
         version = parse_tag(f"agent-runner-v{number}", AGENT_RUNNER.tag_prefix)
         files, evidence = self.files(number)
         self.said.clear()
-        upload(self.destination, AGENT_RUNNER, version, files, evidence, "c" * 40, self.said.append)
+        upload(
+            self.destination,
+            AGENT_RUNNER,
+            version,
+            files,
+            evidence,
+            "c" * 40,
+            self.said.append,
+            self.installers(number),
+        )
 
 
 @pytest.fixture
@@ -93,9 +108,15 @@ def test_a_version_lies_under_its_keys_with_its_headers(
         [
             f"{root}/{archive}.tar.gz",
             f"{root}/{archive}.tar.gz.sha256",
+            f"{root}/evidence/{archive}.cdx.json",
+            f"{root}/evidence/{archive}.intoto.json",
             f"{root}/evidence/{archive}.json",
             f"{root}/evidence/{archive}.rebuild.json",
+            f"{root}/install.ps1",
+            f"{root}/install.sh",
             f"{root}/manifest.json",
+            "tools/agent-runner/install.ps1",
+            "tools/agent-runner/install.sh",
             "tools/agent-runner/latest.json",
         ]
     )
@@ -200,6 +221,8 @@ def test_rollback(client: S3Client, destination: Destination, uploader: Uploader
         uploader(number)
     rollback(destination, AGENT_RUNNER, "agent-runner-v1.0.0", uploader.said.append)
     assert _latest(destination) == "agent-runner-v1.0.0"
+    script = destination.bucket.read("tools/agent-runner/install.sh")
+    assert script == b"installs agent-runner-v1.0.0"
 
     with pytest.raises(ReleaseError, match="never uploaded whole"):
         rollback(destination, AGENT_RUNNER, "agent-runner-v0.9.0", print)
@@ -235,9 +258,17 @@ def test_what_cannot_be_reached_is_explained(
 def test_a_dry_run_names_every_key(destination: Destination, uploader: Uploader) -> None:
     files, evidence = uploader.files("1.0.0")
     version = parse_tag("agent-runner-v1.0.0", AGENT_RUNNER.tag_prefix)
-    steps = describe(destination, AGENT_RUNNER, version, files, evidence)
-    assert len(steps) == 6
-    assert steps[-1] == (
-        "let tools/agent-runner/latest.json say agent-runner-v1.0.0, unless it says a newer one"
+    scripts = uploader.installers("1.0.0")
+    steps = describe(destination, AGENT_RUNNER, version, files, evidence, scripts)
+    assert len([step for step in steps if step.startswith("store ")]) == 2 + 4 + 2 + 1
+    assert steps[-4:] == [
+        "unless tools/agent-runner/latest.json says a newer version:",
+        "replace tools/agent-runner/install.sh",
+        "replace tools/agent-runner/install.ps1",
+        "let tools/agent-runner/latest.json say agent-runner-v1.0.0",
+    ]
+    assert (
+        "let tools/agent-runner/latest.json say"
+        in (describe_rollback(destination, AGENT_RUNNER, "agent-runner-v1.0.0")[-1])
     )
     assert _latest(destination) is None

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from release import verify
+from release import fixtures, verify
 from release.errors import ReleaseError
+from release.fixtures import pack, write_archive, write_checksum
 from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Floor, Project
-from release.testing import fixtures
-from release.testing.fixtures import pack, write_archive, write_checksum
 from release.verify import Demands
 
 TAG = "agent-runner-v0.1.0-test"

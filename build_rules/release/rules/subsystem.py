@@ -8,10 +8,7 @@ from pants.option.option_types import IntOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
-from release.platforms import version_problem
-
-DEFAULT_SOURCE_DATE_EPOCH = 315532800
-"""1980-01-01T00:00:00Z, the first moment that a ZIP file can express."""
+from release.platforms import DEFAULT_SOURCE_DATE_EPOCH, version_problem
 
 _LAST_EPOCH = 4354819198  # 2107-12-31T23:59:58Z, the last moment that a ZIP file can express
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")

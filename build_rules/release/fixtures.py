@@ -1,11 +1,12 @@
-"""Small release files for tests: executables that are headers and nothing else, and archives.
+"""Stand-ins of release files, for tests and rehearsals: whoever reads them finds what a release has.
 
-The executables of foreign platforms are valid for those who read headers; the one for Linux on
-amd64 can also be given a real program.
+Their executables are headers and little else: valid for those who read headers, and those for
+Linux answer to `--version`. Each says of itself, in its notices, that it is a stand-in.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -16,10 +17,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line
+from release.describe.licenses import EMPTY
+from release.describe.provenance import provenance
+from release.describe.sbom import sbom
+from release.describe.subject import parse_subject
+from release.platforms import (
+    CHECKSUM_SUFFIX,
+    DEFAULT_SOURCE_DATE_EPOCH,
+    Platform,
+    checksum_line,
+)
 from release.project import NOTICES_NAME, Project
 
-NOTICES = b"THIRD-PARTY NOTICES\n"
+NOTICES = b"THIRD-PARTY NOTICES\n\nThis archive is a stand-in for rehearsals and tests: it holds no program.\n"
+
+COMPLAINT = "TEMPORAL_SERVICE_ADDRESS: is missing\n"
+"""What a program for Linux on amd64 says, in place of the real one, when it lacks its variables."""
 
 
 def elf(machine: int, code: bytes) -> bytes:
@@ -31,17 +44,24 @@ def elf(machine: int, code: bytes) -> bytes:
     return identification + header + segment + code
 
 
-def linux_amd64(says: str) -> bytes:
-    """A program for Linux on x86-64 that prints a text, whatever its arguments are."""
-    text = says.encode()
+def linux_amd64(says: str, complains: str = "") -> bytes:
+    """A program for Linux on x86-64: with arguments it prints a text; without, where there is
+    something to complain of, that, and ends with 2."""
+    texts = (says.encode(), (complains or says).encode())
     code = (
-        b"\xb8\x01\0\0\0"  # mov eax, 1 (write)
-        b"\xbf\x01\0\0\0"  # mov edi, 1
-        b"\x48\x8d\x35\x10\0\0\0"  # lea rsi, [rip + 16]
-        b"\xba" + struct.pack("<I", len(text)) + b"\x0f\x05"  # mov edx, length; syscall
-        b"\xb8\x3c\0\0\0\x31\xff\x0f\x05"  # mov eax, 60 (exit); xor edi, edi; syscall
-    )
-    return elf(62, code + text)
+        b"\x48\x83\x3c\x24\x01"  # cmp qword [rsp], 1 (the number of arguments, its name one)
+        b"\x0f\x94\xc3"  # sete bl
+        b"\x48\x8d\x35" + struct.pack("<i", 51) +  # lea rsi, [rip + 51] (what it says)
+        b"\xba" + struct.pack("<I", len(texts[0])) +  # mov edx, its length
+        b"\x84\xdb\x74\x0c"  # test bl, bl; jz +12
+        b"\x48\x81\xc6" + struct.pack("<I", len(texts[0])) +  # add rsi, length: what it complains
+        b"\xba" + struct.pack("<I", len(texts[1])) +  # mov edx, its length
+        b"\xb8\x01\0\0\0\xbf\x01\0\0\0\x0f\x05"  # write(1, rsi, edx)
+        b"\x31\xff\x84\xdb\x74\x05"  # xor edi, edi; test bl, bl; jz +5
+        b"\xbf" + struct.pack("<I", 2 if complains else 0) +  # mov edi, 2
+        b"\xb8\x3c\0\0\0\x0f\x05"  # exit(edi)
+    )  # fmt: skip
+    return elf(62, code + texts[0] + texts[1])
 
 
 def linux_arm64(says: str) -> bytes:
@@ -88,7 +108,7 @@ def executable(platform: Platform, program: str, version: str) -> bytes:
     return {
         "darwin-arm64": macho(0x0100000C),
         "darwin-amd64": macho(0x01000007),
-        "linux-amd64": linux_amd64(says),
+        "linux-amd64": linux_amd64(says, COMPLAINT),
         "linux-arm64": linux_arm64(says),
         "windows-amd64": pe(0x8664),
     }[platform.name]
@@ -104,7 +124,11 @@ def pack(path: Path, members: Mapping[str, tuple[int, bytes]]) -> None:
                 info.external_attr = (0o100000 | mode) << 16
                 archive.writestr(info, content)
         return
-    with tarfile.open(path, "w:gz") as tar:
+    with (
+        path.open("wb") as stream,
+        gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as tar,
+    ):
         for name, (mode, content) in members.items():
             member = tarfile.TarInfo(name)
             member.mode, member.size = mode, len(content)
@@ -152,8 +176,12 @@ def write_archive(
     *,
     content: bytes | None = None,
     evidence: Path | None = None,
+    rebuilt: bool = True,
 ) -> Path:
-    """Lay a platform's archive and checksum into `directory`, and its evidence into `evidence`."""
+    """Lay a platform's archive and checksum into `directory`, and its evidence into `evidence`.
+
+    `rebuilt`: with the verdict of a second build. Equal arguments give equal bytes.
+    """
     if content is None:
         content = executable(platform, project.program, version)
     name = platform.executable_name(project.program)
@@ -175,11 +203,17 @@ def write_archive(
             "version": version,
             "commit": None,
             "platform": platform.name,
+            "source_date_epoch": DEFAULT_SOURCE_DATE_EPOCH,
             "archive": {"name": path.name, "sha256": sha256, "size": len(packed)},
             "executables": [inside],
         }
         rebuild = {"schema": 1, "archive": path.name, "sha256": sha256, "rebuilt_sha256": sha256}
         base = project.base(version, platform)
         (evidence / f"{base}.json").write_text(json.dumps(about))
-        (evidence / f"{base}.rebuild.json").write_text(json.dumps(rebuild))
+        origin = {"target": "stand-in", "materials": [], "tools": {}}
+        subject = parse_subject({**about, **origin})
+        (evidence / f"{base}.cdx.json").write_text(json.dumps(sbom(subject, {}, EMPTY)))
+        (evidence / f"{base}.intoto.json").write_text(json.dumps(provenance(subject)))
+        if rebuilt:
+            (evidence / f"{base}.rebuild.json").write_text(json.dumps(rebuild))
     return path

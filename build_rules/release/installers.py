@@ -1,0 +1,84 @@
+"""Installers of one release: scripts that know its archives' names and digests.
+
+They are made from templates (`templates/`) and the facts about archives that were verified. They
+are no files of the release: they lie in the bucket of the downloads (`release.upload`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from release.errors import ReleaseError
+from release.project import NOTICES_NAME, Project
+from release.verify import ArchiveFacts
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_TOKEN = re.compile(r"@([A-Z]+)@")
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?&=%+-]+")
+
+
+def _sh_row(facts: ArchiveFacts) -> str:
+    floor = facts.floor
+    known = floor.version if floor is not None and floor.system == "glibc" else "-"
+    return (
+        f"        {facts.platform}) archive='{facts.name}' sha256='{facts.sha256}' "
+        f"floor='{known}' ;;"
+    )
+
+
+def _ps1_row(facts: ArchiveFacts) -> str:
+    return f'    "{facts.platform}" = @{{ Archive = "{facts.name}"; Sha256 = "{facts.sha256}" }}'
+
+
+@dataclass(frozen=True)
+class _Installer:
+    """One script: which platforms it installs on, and how it writes a platform down."""
+
+    name: str
+    systems: tuple[str, ...]
+    row: Callable[[ArchiveFacts], str]
+
+
+_INSTALLERS = (
+    _Installer("install.sh", ("darwin", "linux"), _sh_row),
+    _Installer("install.ps1", ("windows",), _ps1_row),
+)
+
+INSTALLER_NAMES = tuple(installer.name for installer in _INSTALLERS)
+
+
+def github_downloads(repository: str, tag: str) -> str:
+    """The URL of the folder that holds a GitHub release's files."""
+    return f"https://github.com/{repository}/releases/download/{tag}"
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    return _TOKEN.sub(lambda match: values[match[1]], template)
+
+
+def render_installers(
+    project: Project, tag: str, downloads: str, archives: Sequence[ArchiveFacts]
+) -> dict[str, str]:
+    """The scripts by name; `downloads` is the URL of the folder that holds the archives.
+
+    Raises ReleaseError when that is no URL: it becomes a part of the scripts.
+    """
+    if not _URL.fullmatch(downloads):
+        raise ReleaseError(f"{downloads!r} is no URL that installers can be made with")
+    scripts = {}
+    for installer in _INSTALLERS:
+        rows = [installer.row(f) for f in archives if f.platform.os.name in installer.systems]
+        values = {
+            "DOWNLOADS": downloads.rstrip("/"),
+            "NOTICES": NOTICES_NAME,
+            "PLATFORMS": "\n".join(rows),
+            "PROGRAM": project.program,
+            "VARIABLE": project.program.upper().replace("-", "_"),
+            "VERSION": tag,
+        }
+        template = (_TEMPLATES / installer.name).read_text(encoding="utf-8")
+        scripts[installer.name] = _fill(template, values)
+    return scripts

@@ -1,0 +1,116 @@
+"""How a change makes a program larger or smaller: the evidence of two builds, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from release.errors import ReleaseError
+from release.evidence import Distribution, Evidence, load
+
+_NOTABLE = 10
+_OTHER_ENDINGS = (".cdx.json", ".intoto.json", ".rebuild.json", ".metrics.json")
+
+
+def read_evidence(folder: Path) -> dict[str, Evidence]:
+    """The evidence of every archive in a folder, by platform."""
+    if not folder.is_dir():
+        return {}
+    files = sorted(p for p in folder.glob("*.json") if not p.name.endswith(_OTHER_ENDINGS))
+    found: dict[str, Evidence] = {}
+    for path in files:
+        evidence = load(Evidence, path)
+        if evidence.platform in found:
+            raise ReleaseError(
+                f"{folder} has evidence of {found[evidence.platform].archive.name} and of "
+                f"{evidence.archive.name}: which one is meant? Delete the other's files"
+            )
+        found[evidence.platform] = evidence
+    return found
+
+
+def _distributions(evidence: Evidence) -> dict[str, Distribution]:
+    manifests = [e.manifest for e in evidence.executables if e.manifest is not None]
+    return {d.name: d for manifest in manifests for d in manifest.distributions}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A distribution in one build and in the other; None where it isn't inside."""
+
+    name: str
+    before: Distribution | None
+    after: Distribution | None
+
+    @property
+    def bytes(self) -> int | None:
+        """How much it grew; None where its size isn't known."""
+        sides = [side.size for side in (self.before, self.after) if side is not None]
+        if None in sides:
+            return None
+        old = self.before.size if self.before else 0
+        new = self.after.size if self.after else 0
+        return (new or 0) - (old or 0)
+
+
+def changes(before: Evidence, after: Evidence) -> list[Change]:
+    """The distributions that came, went or have another version or size, the largest first."""
+    old, new = _distributions(before), _distributions(after)
+    found = [
+        Change(name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    return sorted(found, key=lambda change: (-abs(change.bytes or 0), change.name))
+
+
+def _version(side: Distribution | None) -> str:
+    return "–" if side is None else side.version
+
+
+def _difference(size: int | None, whole: int | None = None) -> str:
+    if size is None:
+        return "unknown"
+    text = f"{size:+,} bytes"
+    return f"{text} ({100 * size / whole:+.2f} %)" if whole else text
+
+
+def _changed(name: str, found: list[Change]) -> Iterable[str]:
+    yield ""
+    yield f"Distributions that changed in {name}:"
+    yield ""
+    yield "| Distribution | Before | After | Inside |"
+    yield "|---|---|---|---:|"
+    for change in found[:_NOTABLE]:
+        yield (
+            f"| {change.name} | {_version(change.before)} | {_version(change.after)} "
+            f"| {_difference(change.bytes)} |"
+        )
+    if len(found) > _NOTABLE:
+        yield f"| and {len(found) - _NOTABLE} more | | | |"
+
+
+def render_comparison(before: dict[str, Evidence], after: dict[str, Evidence]) -> str:
+    """Markdown for a job's summary; `before` may lack platforms, or everything."""
+    lines = [
+        "## Sizes",
+        "",
+        "| Platform | Before | After | Difference |",
+        "|---|---:|---:|---:|",
+    ]
+    details: list[str] = []
+    for platform, new in after.items():
+        old = before.get(platform)
+        if old is None:
+            lines.append(f"| {platform} | not known | {new.archive.size:,} bytes | – |")
+            continue
+        difference = _difference(new.archive.size - old.archive.size, old.archive.size)
+        lines.append(
+            f"| {platform} | {old.archive.size:,} bytes | {new.archive.size:,} bytes "
+            f"| {difference} |"
+        )
+        found = changes(old, new)
+        if found:
+            details += _changed(platform, found)
+    return "\n".join([*lines, *details]) + "\n"

@@ -1,0 +1,71 @@
+"""Asks for known vulnerabilities of what the locks in 3rdparty/python pin, by pip-audit.
+
+    ./pants run build_support:audit                  every lock
+    ./pants run build_support:audit -- agent-runner  this one alone
+    ./pants run build_support:audit -- --dry-run     what would be asked for, without a network
+
+Exit codes: 0 nothing is known; 1 something is, or a lock can't be audited; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FOLDER = Path("3rdparty/python")
+
+
+def command(lock: Path) -> list[str]:
+    """pip-audit, told that a lock has everything: nothing is resolved or installed."""
+    return [
+        *(sys.executable, "-m", "pip_audit", "--requirement", str(lock)),
+        *("--require-hashes", "--disable-pip", "--no-deps"),
+        *("--progress-spinner", "off", "--desc", "on", "--format", "markdown"),
+    ]
+
+
+def selected(names: Sequence[str]) -> list[Path]:
+    """The locks of these names, or all; raises SystemExit for a name that has none."""
+    known = {path.stem: path for path in sorted(FOLDER.glob("*.lock"))}
+    unknown = [name for name in names if name not in known]
+    if unknown or not known:
+        there = ", ".join(known) or f"none in {FOLDER}: start this in the repository's root"
+        raise SystemExit(f"audit: no lock {', '.join(unknown)}; there are {there}")
+    return [known[name] for name in names] or list(known.values())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="./pants run build_support:audit --",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="locks; default: all")
+    parser.add_argument("--dry-run", action="store_true", help="only print the commands")
+    options = parser.parse_args(argv)
+    # The program is started by its module: Pants puts its distributions on this path.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    bad = []
+    for lock in selected(options.names):
+        if options.dry_run:
+            print(" ".join(["python", *command(lock)[1:]]))
+            continue
+        print(f"== {lock}", flush=True)
+        if subprocess.run(command(lock), env=environment, check=False).returncode != 0:
+            bad.append(lock.stem)
+    if bad:
+        print(
+            f"audit: {', '.join(bad)}: upgrade what is named, e.g. "
+            "./pants run build_support:lock -- --upgrade DISTRIBUTION",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Checks the archives in a directory as their user would: checksum, unpack, start.
+
+    python smoke.py dist/release [PROGRAM]
+
+Plain Python, so that the same check runs on every platform, one that has no Pants included. It
+needs archives for the platform that it runs on. Exit codes: 0 all is well; 1 something is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PROGRAM = "agent-runner"
+MISSING = "TEMPORAL_SERVICE_ADDRESS"
+"""What the program has to complain of when it is started without any variable."""
+TIMEOUT = 120.0  # seconds; the first start on a new machine may be watched by a virus scanner
+
+
+class Failure(Exception):
+    """What a user would stumble over."""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """As good as none: what the system itself needs, and a folder for temporary files."""
+    kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+    return {**kept, "HOME": str(home), "TMPDIR": str(home), "TEMP": str(home), "TMP": str(home)}
+
+
+def check_checksum(checksum: Path) -> Path:
+    """The archive that a checksum file is about, once its digest is right."""
+    digest, _, name = checksum.read_bytes().decode().removesuffix("\n").partition("  ")
+    archive = checksum.with_name(name)
+    if not archive.is_file():
+        raise Failure(f"{checksum.name} is about {name!r}, which is not beside it")
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != digest:
+        raise Failure(f"{name} has the SHA-256 {found}, but {checksum.name} says {digest}")
+    return archive
+
+
+def unpack(archive: Path, target: Path) -> None:
+    try:
+        if archive.suffix == ".zip":
+            with zipfile.ZipFile(archive) as opened:
+                opened.extractall(target)
+        else:
+            with tarfile.open(archive) as opened:
+                opened.extractall(target)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise Failure(f"{archive.name} can't be unpacked: {error}") from error
+
+
+def start(program: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a start; raises Failure when there is no end."""
+    try:
+        done = subprocess.run(
+            [str(program), *arguments],
+            env=environment(program.parent),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failure(f"{program.name} can't be started: {error}") from error
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def check_archive(archive: Path, name: str) -> Iterator[str]:
+    """Start what an archive holds; yields what was seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(archive, Path(folder))
+        program = Path(folder, f"{name}.exe" if archive.suffix == ".zip" else name)
+        code, output = start(program, "--version")
+        if code != 0:
+            raise Failure(f"{archive.name}: `--version` ended with {code}:\n{output}")
+        yield f"{archive.name}: {output.strip()}"
+        code, output = start(program)
+        if code != 2 or MISSING not in output:
+            raise Failure(
+                f"{archive.name}: without variables it ended with {code}, not with 2 and a list "
+                f"of what is missing:\n{output}"
+            )
+        yield f"{archive.name}: it starts, and names what is missing"
+
+
+def main(arguments: list[str]) -> int:
+    if not 1 <= len(arguments) <= 2:
+        print("usage: smoke.py DIRECTORY [PROGRAM]", file=sys.stderr)
+        return 2
+    directory = Path(arguments[0])
+    name = arguments[1] if len(arguments) == 2 else PROGRAM
+    try:
+        checksums = sorted(directory.glob("*.sha256"))
+        if not checksums:
+            raise Failure(f"{directory} holds no archive with a checksum")
+        for checksum in checksums:
+            for line in check_archive(check_checksum(checksum), name):
+                print(line, flush=True)
+    except Failure as failure:
+        print(f"smoke test failed: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,504 @@
+"""The release workflow, carried out on this machine: from a tag to a published release.
+
+Real: the workflow's YAML and every shell command in it, the release program, `gh`, git, the S3
+server, the smoke test. Stand-ins: GitHub's API (on a Unix socket), the actions (they do the same
+work on files), and `./pants`: `run build_rules/release:cli` starts the real program, `package`
+delivers a small program for Linux on amd64 in place of the real one. What other machines would
+build and start is delivered as recorded stand-ins of their artifacts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from release.archives import file_sha256
+from release.fixtures import write_archive, write_checksum
+from release.installers import INSTALLER_NAMES
+from release.plan import asset_names
+from release.platforms import PLATFORMS
+from release.project import AGENT_RUNNER
+from release.storage import connect
+from release.testing.github_server import (
+    TOKEN,
+    Fault,
+    GitHubServer,
+    GitHubState,
+    Hangup,
+    serve_github,
+)
+from release.testing.s3_server import serve_s3
+from release.testing.workflow_runner import (
+    FAILURE,
+    SKIPPED,
+    SUCCESS,
+    ActionFailed,
+    Event,
+    Instance,
+    WorkflowRun,
+    download_artifact,
+    upload_artifact,
+)
+
+WORKFLOW = Path(".github/workflows/build-agent-runner-binaries.yml")
+LOCAL = "linux-amd64"
+TAG = "agent-runner-v0.1.0-test"
+BUCKET = "downloads"
+
+# `./pants`, in a checkout. Its package is made of the arguments and variables that the real one is.
+PANTS = f"""\
+#!{sys.executable}
+import os, sys
+from pathlib import Path
+sys.path[:0] = {sys.path!r}
+arguments = sys.argv[1:]
+if arguments[:2] == ["run", "build_rules/release:cli"]:
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    os.execv(sys.executable, [sys.executable, "-m", "release.cli", *arguments[3:]])
+if arguments[-2:] != ["package", "::"]:
+    sys.exit(f"the stand-in of ./pants doesn't know {{arguments}}")
+from release.fixtures import write_archive
+from release.platforms import PLATFORMS
+from release.project import AGENT_RUNNER
+options = dict(a.removeprefix("--").partition("=")[::2] for a in arguments[:-2])
+dist = Path(options.get("pants-distdir", "dist"))
+(name,) = eval(os.environ["PANTS_PYINSTALLER_PLATFORMS"])
+assert int(os.environ["PANTS_RELEASE_SOURCE_DATE_EPOCH"]) >= 315532800
+assert len(os.environ["PANTS_RELEASE_COMMIT"]) == 40
+content = None
+if "pants-distdir" in options and "DIFFER" in os.environ:
+    from release.fixtures import linux_amd64
+    content = linux_amd64("another build")
+for folder in ("release", "evidence"):
+    (dist / folder).mkdir(parents=True, exist_ok=True)
+write_archive(dist / "release", AGENT_RUNNER, os.environ["PANTS_RELEASE_VERSION"], PLATFORMS[name],
+              evidence=dist / "evidence", content=content, rebuilt=False)
+"""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    environment = {
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "A",
+        "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "A",
+        "GIT_COMMITTER_EMAIL": "a@example.org",
+    }
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@dataclass
+class Site:
+    """All that a run meets: the repository, GitHub, the bucket, and what other machines built."""
+
+    folder: Path
+    repository: Path
+    github: GitHubServer
+    s3: str
+    sha: str
+    recorded: Path
+    environment: dict[str, str]
+    attested: list[tuple[str, str]]
+
+    def objects(self) -> list[str]:
+        client = connect(self.s3, "us-east-1")
+        listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        return sorted(item["Key"] for item in listed)
+
+    def prepare(self, event: Event | None = None, **environment: str) -> WorkflowRun:
+        return WorkflowRun(
+            WORKFLOW,
+            event or Event("push", f"refs/tags/{TAG}", self.sha),
+            Path(tempfile.mkdtemp(dir=self.folder)),
+            actions={
+                "actions/attest": self._attest,
+                "actions/checkout": self._checkout,
+                "actions/download-artifact": download_artifact,
+                "actions/setup-python": self._setup_python,
+                "actions/upload-artifact": upload_artifact,
+            },
+            environment={**self.environment, **environment},
+            token=TOKEN,
+            elsewhere=self._elsewhere,
+            variables={
+                "RELEASE_BUCKET": BUCKET,
+                "RELEASE_S3_ENDPOINT": self.s3,
+                "RELEASE_S3_REGION": "us-east-1",
+            },
+            secrets={"RELEASE_ACCESS_KEY_ID": "test", "RELEASE_SECRET_ACCESS_KEY": "test"},
+        )
+
+    def run(self, event: Event | None = None, **environment: str) -> WorkflowRun:
+        run = self.prepare(event, **environment)
+        run.run()
+        return run
+
+    def go_on(self, finished: WorkflowRun, after: str) -> WorkflowRun:
+        """A run that stands where a finished one stood when the job `after` was done."""
+        run = self.prepare()
+        run.adopt(finished, EVERYTHING[: EVERYTHING.index(after) + 1])
+        return run
+
+    def _elsewhere(self, run: WorkflowRun, instance: Instance) -> bool:
+        """Other platforms' machines: what they build was recorded, what they start is believed."""
+        platform = instance.matrix.get("platform", LOCAL)
+        if instance.name not in ("build", "smoke") or platform == LOCAL:
+            return False
+        name = f"agent-runner-{platform}"
+        if instance.name == "build" and (self.recorded / name).is_dir():
+            shutil.copytree(self.recorded / name, run.artifacts / name)
+            run.produced.setdefault("build", []).append(name)
+        return True
+
+    def _checkout(self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]) -> None:
+        assert given["persist-credentials"] == "false"
+        depth = int(given.get("fetch-depth", "1"))
+        shallow = [f"--depth={depth}"] if depth else []
+        url = f"file://{self.repository}"
+        ref = run.event.ref.rpartition("/")[2]
+        _git(instance.workspace, "clone", "--quiet", *shallow, "--branch", ref, url, ".")
+        pants = instance.workspace / "pants"
+        pants.write_text(PANTS)
+        pants.chmod(0o755)
+
+    def _setup_python(self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]) -> None:
+        assert given["python-version"] == "3.13"
+        folder = instance.workspace.parent / "python/bin"
+        folder.mkdir(parents=True, exist_ok=True)
+        python = folder / "python"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        instance.environment["PATH"] = f"{folder}{os.pathsep}{instance.environment['PATH']}"
+
+    def _attest(self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]) -> None:
+        permissions = instance.job["permissions"]
+        assert (permissions["id-token"], permissions["attestations"]) == ("write", "write")
+        subject = instance.workspace / given["subject-path"]
+        if not subject.is_file():
+            raise ActionFailed(f"Could not find subject at path {given['subject-path']}")
+        kind = "provenance"
+        if "sbom-path" in given:
+            sbom = json.loads((instance.workspace / given["sbom-path"]).read_text())
+            assert sbom["bomFormat"] == "CycloneDX"
+            assert sbom["metadata"]["component"]["hashes"][0]["content"] == file_sha256(subject)
+            kind = "sbom"
+        self.attested.append((subject.name, kind))
+
+
+EVERYTHING = ("plan", "build", "smoke", "verify", "attest", "publish", "upload")
+
+
+@dataclass(frozen=True)
+class History:
+    """A repository with a release, a tag for the next one, and what other machines built of it."""
+
+    repository: Path
+    sha: str
+    recorded: Path
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    repository = tmp_path_factory.mktemp("repository")
+    for folder in (Path("build_support"), Path(".github")):
+        shutil.copytree(folder, repository / folder)
+    for script in (repository / "build_support").glob("*.sh"):
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    _git(repository, "init", "--quiet", "--initial-branch=main")
+    for number, subject in enumerate(("feat: before", "feat(scope): since", "fix: this")):
+        (repository / "number").write_text(str(number))
+        _git(repository, "add", ".")
+        _git(repository, "commit", "--quiet", "-m", subject)
+        if number == 0:
+            _git(repository, "tag", "agent-runner-v0.0.9")
+    _git(repository, "tag", TAG)
+
+    recorded = tmp_path_factory.mktemp("recorded")
+    for name in sorted({platform.name for platform in AGENT_RUNNER.platforms} - {LOCAL}):
+        release, evidence = (
+            recorded / f"agent-runner-{name}" / part for part in ("release", "evidence")
+        )
+        release.mkdir(parents=True)
+        evidence.mkdir()
+        write_archive(release, AGENT_RUNNER, TAG, PLATFORMS[name], evidence=evidence)
+    return History(repository, _git(repository, "rev-parse", "HEAD"), recorded)
+
+
+@contextmanager
+def _open_site(folder: Path, history: History) -> Iterator[Site]:
+    # A socket's path must be short.
+    with (
+        tempfile.TemporaryDirectory() as short,
+        serve_github(Path(short)) as github,
+        serve_s3() as s3,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        connect(s3, "us-east-1").create_bucket(Bucket=BUCKET)
+        github.state.tags[TAG] = history.sha
+        environment = {
+            **github.environment,
+            "HOME": str(folder),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+        del environment["GH_TOKEN"]  # the step that publishes gets it, and no other
+        yield Site(
+            folder,
+            history.repository,
+            github,
+            s3,
+            history.sha,
+            history.recorded,
+            environment,
+            [],
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path, history: History) -> Iterator[Site]:
+    with _open_site(tmp_path, history) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run from the tag to the end, and what it left; `objects` are the bucket's."""
+
+    site: Site
+    run: WorkflowRun
+    objects: list[str]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, history: History) -> Finished:
+    with _open_site(tmp_path_factory.mktemp("finished"), history) as opened:
+        run = opened.run()
+        return Finished(opened, run, opened.objects())
+
+
+def _is_released(site: Site) -> bool:
+    release = site.github.state.only_release()
+    return not release["draft"] and sorted(site.github.state.files()) == sorted(
+        asset_names(AGENT_RUNNER, TAG)
+    )
+
+
+def _nothing_is_public(site: Site) -> bool:
+    drafts = [release["draft"] for release in site.github.state.releases.values()]
+    return all(drafts) and site.objects() == []
+
+
+def test_a_tag_becomes_a_release(finished: Finished) -> None:
+    site, run, objects = finished.site, finished.run, finished.objects
+    assert run.results == dict.fromkeys(EVERYTHING, SUCCESS), run.text
+    assert _is_released(site)
+    release = site.github.state.only_release()
+    assert release["prerelease"] is True
+    assert "**scope:** Since (" in release["body"]
+    assert "Before" not in release["body"]
+    assert "sha256sum -c $archive.sha256" in release["body"]
+    # This machine's archive went the whole way, from `./pants package` to the download.
+    name = AGENT_RUNNER.archive(TAG, PLATFORMS[LOCAL])
+    assert f"{name}: it starts, and names what is missing" in run.text
+    built = next(run.folder.glob(f"*-build/dist/release/{name}"))
+    assert site.github.state.files()[name] == built.read_bytes()
+    assert f"{name} is reproducible" in run.text
+
+    names = [AGENT_RUNNER.archive(TAG, platform) for platform in AGENT_RUNNER.platforms]
+    assert sorted(site.attested) == sorted(
+        (name, kind) for name in names for kind in ("provenance", "sbom")
+    )
+    root = f"agent-runner/{TAG}"
+    assert {f"{root}/{name}" for name in asset_names(AGENT_RUNNER, TAG)} < set(objects)
+    assert {f"{root}/{name}" for name in INSTALLER_NAMES} < set(objects)
+    assert f"{root}/evidence/{name.removesuffix('.tar.gz')}.cdx.json" in objects
+    assert "agent-runner/latest.json" not in objects
+    assert "| linux-amd64 |" in run.summary
+
+
+def test_secrets_reach_the_steps_that_need_them_alone(finished: Finished) -> None:
+    run = finished.run
+    for job in run.workflow["jobs"].values():
+        assert "secrets" not in str(job.get("env", ""))
+        for step in job["steps"]:
+            has_token = "token" in str(step.get("env", ""))
+            assert has_token == ("publish dist/release" in step.get("run", ""))
+    read = {"contents": "read"}
+    assert {name: job["permissions"] for name, job in run.workflow["jobs"].items()} == {
+        **dict.fromkeys(("plan", "build", "smoke", "verify", "upload"), read),
+        "attest": {"contents": "read", "id-token": "write", "attestations": "write"},
+        "publish": {"contents": "write"},
+    }
+    assert run.workflow["permissions"] == {}
+
+
+def test_a_manual_run_publishes_nothing(site: Site) -> None:
+    run = site.run(Event("workflow_dispatch", "refs/heads/main", site.sha))
+    skipped = ("verify", "attest", "publish", "upload")
+    assert run.results == {
+        **dict.fromkeys(("plan", "build", "smoke"), SUCCESS),
+        **dict.fromkeys(skipped, SKIPPED),
+    }, run.text
+    assert "agent-runner dev" in run.text
+    assert site.github.state.log == []
+
+
+def test_an_input_is_no_shell(site: Site) -> None:
+    """Whoever may start the workflow by hand writes a version, no commands."""
+    inputs = {"version": '1"; touch "$HOME/owned'}
+    run = site.run(Event("workflow_dispatch", "refs/heads/main", site.sha, inputs))
+    assert run.results["plan"] == FAILURE
+    assert "can't be part of a file name" in run.text
+    assert not (site.folder / "owned").exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# Faults in what was built: the release ends before anything is public
+# ---------------------------------------------------------------------------------------------
+
+
+def _truncate(archive: Path, checksum: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:-20])
+    write_checksum(archive)
+
+
+def _wrong_checksum(archive: Path, checksum: Path) -> None:
+    checksum.write_text(f"{'0' * 64}  {archive.name}\n")
+
+
+def _remove(archive: Path, checksum: Path) -> None:
+    archive.unlink()
+    checksum.unlink()
+
+
+@pytest.mark.parametrize(
+    ("platform", "change", "message"),
+    [
+        ("darwin-arm64", _truncate, "can't be read as an archive"),
+        ("linux-arm64", _wrong_checksum, f"sha256: says {'0' * 64}, but"),
+        ("windows-amd64", _remove, "windows-amd64.zip: is missing"),
+    ],
+    ids=["a truncated archive", "a wrong checksum", "a missing platform"],
+)
+def test_damage_is_found_before_anything_is_public(
+    site: Site,
+    finished: Finished,
+    platform: str,
+    change: Callable[[Path, Path], object],
+    message: str,
+) -> None:
+    run = site.go_on(finished.run, "smoke")
+    archive = AGENT_RUNNER.archive(TAG, PLATFORMS[platform])
+    there = run.artifacts / f"agent-runner-{platform}/release"
+    change(there / archive, there / f"{archive}.sha256")
+    run.run()
+    assert run.results["verify"] == FAILURE, run.text
+    assert message in run.text
+    assert {run.results[name] for name in ("attest", "publish", "upload")} == {SKIPPED}
+    assert (site.attested, site.github.state.log) == ([], [])
+    assert _nothing_is_public(site)
+
+
+def test_a_build_that_differs_without_a_cache_is_no_release(site: Site) -> None:
+    run = site.run(DIFFER="1")
+    assert run.results["build"] == FAILURE
+    assert "is not reproducible" in run.text
+    assert _nothing_is_public(site)
+
+
+# ---------------------------------------------------------------------------------------------
+# Faults on the way to GitHub: the run goes on, or the next one completes it
+# ---------------------------------------------------------------------------------------------
+
+
+def _hang_up(state: GitHubState) -> int:
+    raise Hangup
+
+
+ASSETS = r"/releases/\d+/assets"
+
+
+def test_a_lost_upload_is_repeated(site: Site, finished: Finished) -> None:
+    site.github.state.faults.append(Fault("POST", ASSETS, before=_hang_up))
+    run = site.go_on(finished.run, "attest")
+    run.run()
+    assert run.results["publish"] == SUCCESS, run.text
+    assert _is_released(site)
+
+
+def test_an_upload_that_exists_already_is_compared(site: Site, finished: Finished) -> None:
+    """An earlier upload arrived, late: GitHub says 422 already_exists, and what is there is ours."""
+    run = site.go_on(finished.run, "attest")
+    name = asset_names(AGENT_RUNNER, TAG)[0]
+    (file,) = run.artifacts.glob(f"*/release/{name}")
+
+    def arrive_late(state: GitHubState) -> None:
+        site.github.add_asset(name, file.read_bytes())
+
+    site.github.state.faults.append(Fault("POST", ASSETS, before=arrive_late))
+    assert run.run()["publish"] == SUCCESS, run.text
+    assert _is_released(site)
+
+
+def test_another_file_of_that_name_is_not_overwritten(site: Site, finished: Finished) -> None:
+    name = asset_names(AGENT_RUNNER, TAG)[0]
+
+    def upload_another(state: GitHubState) -> None:
+        site.github.add_asset(name, b"somebody else's")
+
+    site.github.state.faults.append(Fault("POST", ASSETS, before=upload_another))
+    run = site.go_on(finished.run, "attest")
+    run.run()
+    assert run.results["publish"] == FAILURE
+    assert run.results["upload"] == SKIPPED
+    assert "nothing is overwritten" in run.text
+    assert _nothing_is_public(site)
+    assert site.github.state.files()[name] == b"somebody else's"
+
+
+def test_a_crash_between_upload_and_publication_is_completed_by_the_next_run(
+    site: Site, finished: Finished
+) -> None:
+    run = site.go_on(finished.run, "attest")
+
+    def crash(state: GitHubState) -> int:
+        run.kill_step()
+        raise Hangup
+
+    site.github.state.faults.append(Fault("PATCH", r"/releases/\d+$", before=crash))
+    assert run.run()["publish"] == FAILURE
+    assert len(site.github.state.files()) == 10
+    assert _nothing_is_public(site)
+
+    before = [entry for entry in site.github.state.log if entry[0] == "POST"]
+    assert run.run()["publish"] == SUCCESS, run.text
+    assert run.results["upload"] == SUCCESS
+    assert _is_released(site)
+    assert [entry for entry in site.github.state.log if entry[0] == "POST"] == before
+
+
+def test_a_tag_that_moved_is_no_release(site: Site, finished: Finished) -> None:
+    site.github.state.tags[TAG] = "e" * 40
+    run = site.go_on(finished.run, "attest")
+    run.run()
+    assert run.results["publish"] == FAILURE
+    assert "but the files were built from" in run.text
+    assert site.github.state.releases == {}
