@@ -61,7 +61,7 @@ PANTS = f"""\
 #!{sys.executable}
 import os, sys
 from pathlib import Path
-sys.path[:0] = {sys.path!r}
+sys.path[:0] = {[os.path.abspath(folder) for folder in sys.path]!r}
 arguments = sys.argv[1:]
 if arguments[:2] == ["run", "build_rules/release:cli"]:
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
