@@ -20,6 +20,10 @@ cross:  ## Build the archives of this platform and of those that it emulates; se
 test-binary:  ## Run every test; those in tests/ start the packaged executable.
 	$(PANTS) test ::
 
+.PHONY: test-cross
+test-cross:  ## Start the executables of every platform that this machine emulates; needs root or user namespaces.
+	$(PANTS) --pyinstaller-platforms=all --tag="['emulated']" test ::
+
 .PHONY: lint
 lint:  ## Check formatting, style and types.
 	$(PANTS) lint check ::

@@ -25,7 +25,7 @@ from pathlib import Path
 from pants_pyinstaller.sysroot.mirrors import MirrorError, download, mirrors
 
 MOUNT_POINTS = ("dev", "proc", "tmp", "w")
-_MERGED = ("bin", "lib", "sbin")
+_MERGED = ("bin", "lib", "lib64", "sbin")
 # Nothing that is frozen reads these, and they are half of the files.
 _LEFT_OUT = ("usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
 _DOCUMENTATION = "usr/share/doc"
@@ -152,7 +152,7 @@ def sha256_of(path: Path) -> str:
 
 def make_root(pins: str, output: Path, mirror: str) -> None:
     packages = json.loads(pins)["packages"]
-    for name in _MERGED:
+    for name in ("bin", "lib", "sbin"):
         (output / "usr" / name).mkdir(parents=True)
         (output / name).symlink_to(f"usr/{name}")
     for name in MOUNT_POINTS:
@@ -166,6 +166,8 @@ def make_root(pins: str, output: Path, mirror: str) -> None:
     for package in packages:
         control, names = extract(files[package["name"]].read_bytes(), output)
         record_package(control, names, output)
+    if (output / "usr/lib64").is_dir():  # where x86-64 programs look for their loader
+        (output / "lib64").symlink_to("usr/lib64")
 
 
 def main(arguments: list[str]) -> int:

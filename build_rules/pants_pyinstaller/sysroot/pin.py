@@ -1,4 +1,4 @@
-"""Pins the Debian packages of a sysroot again, to what a mirror has now.
+"""Pins the Debian packages of the sysroots again, to what a mirror has now.
 
     ./pants run build_rules/pants_pyinstaller/sysroot/pin.py -- [--mirror ADDRESS]
 
@@ -15,14 +15,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from pants_pyinstaller.sysroot.mirrors import MirrorError, mirrors
 
 SUITE = "trixie"
-ARCHITECTURES = ("arm64",)
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-PACKAGES = (
+SYSROOT = (
     # The C library and its tools; bash, since ldd is a script.
     *("libc6", "libc-bin", "bash", "libtinfo6", "libgcc-s1", "libstdc++6"),
     # Python and what its modules load.
@@ -35,6 +35,15 @@ PACKAGES = (
     # dpkg-query says which package a bundled library is from.
     *("dpkg", "libmd0"),
 )
+BARE = ("libc6", "zlib1g")
+"""All that an executable for Linux may expect of a machine."""
+
+PINS = {
+    "arm64": ("arm64", SYSROOT),
+    "bare-amd64": ("amd64", BARE),
+    "bare-arm64": ("arm64", BARE),
+}
+"""Name of the file -> architecture and packages."""
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:
@@ -50,7 +59,7 @@ def fields(record: str) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def pins(architecture: str, bases: list[str]) -> list[dict[str, str]]:
+def pins(architecture: str, names: Iterable[str], bases: list[str]) -> list[dict[str, str]]:
     """What the mirrors have now, one dictionary a package."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -73,7 +82,7 @@ def pins(architecture: str, bases: list[str]) -> list[dict[str, str]]:
         environment = {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C.UTF-8"}
         _run(["apt-get", "-qq", "update"], environment)
         found = []
-        for name in PACKAGES:
+        for name in names:
             record = fields(_run(["apt-cache", "show", "--no-all-versions", name], environment))
             found.append(
                 {
@@ -101,9 +110,9 @@ def main() -> int:
     here = Path(__file__).resolve().parent
     try:
         bases = debian_mirrors(arguments.mirror.rstrip("/"))
-        for architecture in ARCHITECTURES:
-            path = here / f"{architecture}.json"
-            text = format_pins(architecture, pins(architecture, bases))
+        for stem, (architecture, names) in PINS.items():
+            path = here / f"{stem}.json"
+            text = format_pins(architecture, pins(architecture, names, bases))
             old = path.read_text() if path.exists() else ""
             partial = path.with_suffix(".partial")
             partial.write_text(text)

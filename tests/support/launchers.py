@@ -1,0 +1,119 @@
+"""Starts executables of any platform as they start on a bare machine of it.
+
+A Linux executable runs in a root directory that holds the C library and zlib and nothing else, by
+qemu where it is for another architecture. Elsewhere it runs as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform as machine
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_SYSROOT: Final = Path("build_rules/pants_pyinstaller/sysroot")
+_QEMU: Final = {"linux-arm64": ("aarch64", "qemu-aarch64-static")}
+_ARCHITECTURES: Final = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class LauncherMissing(RuntimeError):
+    """A platform's executables can't be started here; the text says what to install."""
+
+
+def host_platform() -> str:
+    """This machine's platform, such as `linux-amd64`."""
+    return f"{machine.system().lower()}-{_ARCHITECTURES[machine.machine()]}"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What stands before the executable in a command line; whether the machine has a shell."""
+
+    prefix: tuple[str, ...] = ()
+    has_shell: bool = True
+
+    def command(self, program: Path) -> tuple[str, ...]:
+        return (*self.prefix, str(program))
+
+
+def _bare_linux(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launcher:
+    sysroot = _SYSROOT.absolute()
+    pins = sysroot / f"bare-{platform.removeprefix('linux-')}.json"
+    root = folder / "root"
+    made = subprocess.run(
+        [sys.executable, "-m", "pants_pyinstaller.sysroot.fetch", pins, root, ""],
+        cwd=sysroot.parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise LauncherMissing(made.stderr)
+    held = {package["name"] for package in json.loads(pins.read_text())["packages"]}
+    assert held == {"libc6", "zlib1g"}, held
+    emulation: tuple[str, ...] = ()
+    if platform != host_platform():
+        name, program = _QEMU[platform]
+        qemu = shutil.which(program, path="/usr/local/bin:/usr/bin:/bin")
+        if qemu is None:
+            raise LauncherMissing(f"there is no {program}: install the package qemu-user-static")
+        emulation = ("--machine", name, "--qemu", qemu)
+    return Launcher(
+        (
+            *(sys.executable, "-I", "-S", str(sysroot / "launch.py")),
+            *("--sysroot", str(root), *emulation),
+            *(part for place in shown for part in ("--show", str(place))),
+            "--",
+        ),
+        has_shell=False,
+    )
+
+
+def _as_it_is(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launcher:
+    if platform != host_platform():
+        raise LauncherMissing(f"executables for {platform} don't run on {host_platform()}")
+    return Launcher()
+
+
+_LAUNCHERS: Final[dict[tuple[str, str], Callable[[str, Path, tuple[Path, ...]], Launcher]]] = {
+    ("linux", "linux"): _bare_linux,
+    ("darwin", "darwin"): _as_it_is,
+    ("windows", "windows"): _as_it_is,
+}
+"""(system of the host, system of the executable) -> how a launcher is made."""
+
+
+def launcher_for(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launcher:
+    """How executables for `platform` are started here.
+
+    folder: an empty directory for the launcher's own files. shown: directories that the executable
+    sees where they are, beside a `/tmp` of its own. Raises LauncherMissing.
+    """
+    kinds = (host_platform().split("-")[0], platform.split("-")[0])
+    if kinds not in _LAUNCHERS:
+        raise LauncherMissing(f"executables for {platform} can't be started on {host_platform()}")
+    return _LAUNCHERS[kinds](platform, folder, shown)
+
+
+def find_executable(name: str, platform: str) -> Path:
+    """The packaged executable for `platform` that the build handed to the test.
+
+    The host's lies at its output path, another platform's in a directory with the platform's name.
+    Raises LauncherMissing.
+    """
+    file = name + (".exe" if platform.startswith("windows-") else "")
+    host = platform == host_platform()
+    found = sorted(Path.cwd().glob(f"*/{file}" if host else f"*/{platform}/{file}"))
+    found = [path for path in found if path.is_file() and os.access(path, os.X_OK)]
+    if len(found) != 1:
+        raise LauncherMissing(
+            f"{len(found)} executables of {name} for {platform} below {Path.cwd()}: run this by "
+            "`make test-cross`"
+        )
+    return found[0]
