@@ -38,8 +38,25 @@ clean-binary:  ## Remove dist; what Pants has cached stays.
 
 .PHONY: verify-release
 verify-release:  ## Check what build-binary left in dist/release; VERSION=dev.
-	$(PANTS) run build_rules/release:cli -- verify dist/release --platform local --version $(or $(VERSION),dev)
+	$(PANTS) run build_rules/release:cli -- verify dist/release --platform local --version $(or $(VERSION),dev) --evidence dist/evidence
 
+TAG ?= agent-runner-v0.1.0-test
+
+.PHONY: release-dry-run
+release-dry-run:  ## Rehearse a whole release, without an account: TAG=agent-runner-v0.1.0-test.
+	PANTS_RELEASE_VERSION=$(TAG) PANTS_RELEASE_COMMIT=$$(git rev-parse HEAD) $(PANTS) package ::
+	$(PANTS) run build_rules/release:cli -- rehearse --tag $(TAG) $(ARGS)
+
+.PHONY: rollback-dry-run
+rollback-dry-run:  ## Say what making TAG the latest download again would do: TAG=agent-runner-v0.1.0.
+	$(PANTS) run build_rules/release:cli -- rollback $(TAG) --bucket $(or $(RELEASE_BUCKET),bucket) --dry-run
+
+.PHONY: trigger-ci-build
+trigger-ci-build:  ## Build the current branch on all five platforms, on GitHub; needs `gh auth login`.
+	gh workflow run build-agent-runner-binaries.yml --ref "$$(git branch --show-current)" -f version="dev-$$(date +%Y%m%d-%H%M%S)"
+	@echo "Started. To follow it: gh run list --workflow build-agent-runner-binaries.yml"
+
+# Made by pattern: `make release-plan`, `release-verify`, `release-notes`, `release-ledger` and so on.
 release-%:  ## The release program's command %, e.g. make release-plan ARGS="--tag agent-runner-v0.1.0".
 	$(PANTS) run build_rules/release:cli -- $* $(ARGS)
 

@@ -44,6 +44,7 @@ from release.plan import archive_base, archive_platform, asset_names, make_plan
 from release.platforms import Platform
 from release.project import AGENT_RUNNER
 from release.publish import Publication
+from release.rehearsal import overview, stage_release
 from release.sizes import read_evidence, render_comparison
 from release.storage import Bucket, connect
 from release.verify import ArchiveFacts, Demands, host_platform_name, verify
@@ -485,6 +486,65 @@ def upload_command(
                 print(f"would {step}")
             return
         upload.upload(destination, PROJECT, version, files, about, commit, _say, scripts)
+
+
+@app.command()
+def rehearse(
+    tag: RequiredTag,
+    dist: Annotated[Path, typer.Option(help="Where ./pants package wrote to.")] = Path("dist"),
+    output: Annotated[Path, typer.Option(help="Folder to lay the release into.")] = Path(
+        "dist/rehearsal"
+    ),
+    repository: Annotated[
+        str, typer.Option(envvar="GITHUB_REPOSITORY", help="OWNER/NAME on GitHub.")
+    ] = "owner/name",
+    bucket: Annotated[str, typer.Option(envvar="RELEASE_BUCKET", help="The bucket.")] = "bucket",
+    checkout: Annotated[Path, typer.Option(help="The repository's checkout.")] = Path(),
+    history: Annotated[Path, typer.Option(help="The ledger.")] = Path("docs/build-metrics.json"),
+) -> None:
+    """Stage and print a whole release without an account; nothing leaves this machine."""
+    with _explained():
+        version = parse_tag(tag, PROJECT.tag_prefix)
+        names = asset_names(PROJECT, tag)
+        stage = stage_release(PROJECT, tag, dist, output)
+        archives = _sound_archives(stage.release, tag, PROJECT.platforms, stage.evidence)
+        measured = _metrics_of(archives, tag, stage.evidence)
+        changes = changelog(checkout, tag, PROJECT.tag_prefix)
+        notes = stage.banner() + release_notes(
+            PROJECT, repository, tag, changes, archives, measured
+        )
+        write_text(output / "notes.md", notes)
+        entries = [make_entry(facts, tag, measured.get(facts.name)) for facts in archives]
+        recorded = record(read_ledger(history), entries)
+        scripts = render_installers(PROJECT, tag, github_downloads(repository, tag), archives)
+        for name, script in scripts.items():
+            write_text(output / "installers" / name, script)
+        files = _assets(stage.release, names)
+        publication = Publication(f"{PROJECT.title} {tag}", version, files, notes)
+        destination = _destination(bucket, "", None, "auto")
+        steps = [
+            *publish.describe(publication, repository),
+            *upload.describe(
+                destination,
+                PROJECT,
+                version,
+                files,
+                _evidence_files(stage.evidence, tag),
+                _installer_files(output / "installers"),
+            ),
+        ]
+        for title, lines in {
+            f"Files of the release, in {stage.release}": overview(PROJECT, tag, stage, names),
+            "Text of the release": notes.splitlines(),
+            "Ledger": render_markdown(PROJECT, recorded, "build-metrics.svg").splitlines(),
+            "What would be done": [f"  {step}" for step in steps],
+        }.items():
+            print("\n".join([f"=== {title}", "", *lines, ""]))
+        broken = [problem for entry in entries for problem in breaches(PROJECT, entry)]
+        if broken:
+            raise ReleaseError("over budget: " + "; ".join(broken))
+    stand_ins = ", ".join(platform.name for platform in stage.stand_ins) or "none"
+    print(f"Rehearsed {tag}: {len(names)} files in {stage.release}; stand-ins: {stand_ins}")
 
 
 @app.command()

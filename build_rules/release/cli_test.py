@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 
 from release.cli import app
 from release.fixtures import write_archive
+from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
 
@@ -111,22 +114,93 @@ def whole_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path
     return directory, evidence
 
 
-def test_notes_are_written(
-    whole_release: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    repository = tmp_path / "repository"
+def _commit(repository: Path, subject: str) -> None:
+    """A new repository with one commit, of a known time."""
     repository.mkdir()
-    for command in (
-        "init",
-        "-c user.name=A -c user.email=a@example.org commit --allow-empty -m feat:one",
-    ):
-        subprocess.run(["git", *command.split()], cwd=repository, check=True, capture_output=True)
+    person = {"NAME": "A", "EMAIL": "a@example.org", "DATE": "1700000000 +0000"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **{f"GIT_{who}_{k}": v for who in ("AUTHOR", "COMMITTER") for k, v in person.items()},
+    }
+    for command in (["init"], ["commit", "--allow-empty", "-m", subject]):
+        subprocess.run(
+            ["git", *command], cwd=repository, env=environment, check=True, capture_output=True
+        )
+
+
+def test_notes_are_written(whole_release: tuple[Path, Path], tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    _commit(repository, "feat: one")
     arguments = ["notes", whole_release[0], "--tag", TAG, "--repository", "owner/name"]
     _run(*arguments, "--checkout", repository, "--output", tmp_path / "notes.md")
     text = (tmp_path / "notes.md").read_text()
     assert "- One (" in text
     assert text.count(f"| `agent-runner-{TAG}-") == 5
+
+
+def test_rehearsal_names_ten_files_and_says_which_are_real(
+    whole_release: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was built here is taken as it is; the rest are stand-ins, and called so."""
+    monkeypatch.chdir(tmp_path)
+    _commit(tmp_path / "repository", "feat: one")
+    dist = tmp_path / "dist"
+    for folder, source in zip(("release", "evidence"), whole_release, strict=True):
+        (dist / folder).mkdir(parents=True)
+        for path in source.glob("*-linux-amd64.*"):
+            shutil.copyfile(path, dist / folder / path.name)
+    built = dist / "release" / AGENT_RUNNER.archive(TAG, PLATFORMS["linux-amd64"])
+
+    printed, _ = _run("rehearse", "--tag", TAG, "--checkout", tmp_path / "repository")
+    lines = [line.split() for line in printed.splitlines()]
+    files = {line[0]: line[-1] for line in lines if line and line[0].startswith("agent-runner-")}
+    assert list(files) == asset_names(AGENT_RUNNER, TAG)
+    assert [name for name, origin in files.items() if origin == "here"] == [
+        built.name,
+        f"{built.name}.sha256",
+    ]
+    staged = tmp_path / "dist/rehearsal"
+    assert (staged / "release" / built.name).read_bytes() == built.read_bytes()
+    assert sorted(p.name for p in (staged / "release").iterdir()) == sorted(files)
+    assert "> **Rehearsal.** The archives for darwin-arm64, darwin-amd64, linux-arm64" in printed
+    assert "- One (" in printed
+    assert "# Build metrics" in printed
+    assert "upload agent-runner-" in printed
+    assert {p.name for p in (staged / "installers").iterdir()} == {"install.sh", "install.ps1"}
+    # A damaged archive is no stand-in's business.
+    built.write_bytes(built.read_bytes()[:-9])
+    assert "has 2 defects" in _run("rehearse", "--tag", TAG, "--checkout", ".", code=1)[1]
+
+
+def test_sizes_are_compared(files: tuple[Path, Path], tmp_path: Path) -> None:
+    _, evidence = files
+    base = tmp_path / "base"
+    assert "| windows-amd64 | not known |" in _run("sizes", evidence, "--base", base)[0]
+    shutil.copytree(evidence, base)
+    (name,) = (path for path in evidence.iterdir() if path.name.endswith("-amd64.json"))
+    about = json.loads(name.read_text())
+    about["archive"]["size"] += 1000
+    distributions = about["executables"][0]["manifest"]["distributions"]
+    distributions[0].update(version="1.1", size=1500)
+    del distributions[1]
+    distributions.append({"name": "new", "version": "1", "size": 7})
+    name.write_text(json.dumps(about))
+    printed, _ = _run("sizes", evidence, "--base", base)
+    assert "+1,000 bytes (+" in printed
+    assert "| dist-2 | 2.0 | – | -2,000 bytes |" in printed
+    assert "| dist-1 | 1.0 | 1.1 | +500 bytes |" in printed
+    assert "| new | – | 1 | +7 bytes |" in printed
+    assert "has no evidence" in _run("sizes", tmp_path / "none", "--base", base, code=1)[1]
+
+
+def test_a_released_archive_shows_its_commits_time(tmp_path: Path) -> None:
+    _commit(tmp_path / "repository", "feat: one")
+    arguments = ("plan", "--checkout", tmp_path / "repository", "--output", "github")
+    assert "source_date_epoch=315532800" in _run(*arguments)[0]
+    assert "source_date_epoch=1700000000" in _run(*arguments, "--tag", TAG)[0]
+    assert "has no commit" in _run("plan", "--checkout", tmp_path, code=1)[1]
 
 
 def test_dry_runs_need_no_account(
@@ -152,4 +226,6 @@ def test_dry_runs_need_no_account(
     (directory / "extra").unlink()
     missing = ("--repository", "o/n", "--notes", tmp_path / "none.md")
     assert "none.md can't be read" in _run("publish", *arguments, *missing, code=1)[1]
+    printed, _ = _run("rollback", TAG, "--bucket", "b", "--dry-run")
+    assert f"would let agent-runner/latest.json say {TAG}" in printed
     assert "'v1'" in _run("rollback", "v1", "--bucket", "b", "--region", "auto", code=1)[1]

@@ -3,15 +3,18 @@
 All lie in one folder (`dist/evidence`) and start with the archive's name without its format:
 
     BASE.json           what the archive is and what is in it; the packaging writes it
+    BASE.cdx.json       bill of materials, CycloneDX; the packaging writes it
+    BASE.intoto.json    statement of provenance, SLSA; the packaging writes it
     BASE.rebuild.json   the digest of the same archive, built once more without any cache
     BASE.metrics.json   times and sizes that were measured where it was built
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
@@ -119,6 +122,13 @@ class Metrics(_Model):
     build_seconds_cached: float | None = Field(default=None, ge=0)
     start_seconds: float | None = Field(default=None, ge=0)
     machine: str = ""
+
+    @classmethod
+    def of(cls, archive: Path, **measured: Any) -> Metrics:
+        """The measurements of these very bytes."""
+        with archive.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return cls(archive=archive.name, sha256=digest, **measured)
 
 
 def load(kind: type[M], path: Path) -> M:

@@ -83,9 +83,8 @@ def make_metrics(
 ) -> Metrics:
     if not archive.is_file():
         raise ReleaseError(f"{archive} is no file")
-    return Metrics(
-        archive=archive.name,
-        sha256=file_sha256(archive),
+    return Metrics.of(
+        archive,
         build_seconds_cold=cold,
         build_seconds_cached=cached,
         start_seconds=start,
