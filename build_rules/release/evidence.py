@@ -22,6 +22,9 @@ from release.errors import ReleaseError
 
 M = TypeVar("M", bound=BaseModel)
 
+SBOM_ENDING = ".cdx.json"
+PROVENANCE_ENDING = ".intoto.json"
+
 
 class _Model(BaseModel):
     # A packager may say more than is read here.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from release.errors import ReleaseError
+from release.evidence import SBOM_ENDING
 from release.platforms import (
     CHECKSUM_SUFFIX,
     DEFAULT_SOURCE_DATE_EPOCH,
@@ -107,7 +108,7 @@ def make_plan(
                 executable=job.platform.executable_name(project.program),
                 archive=archive,
                 checksum=archive + CHECKSUM_SUFFIX,
-                sbom=f"{project.base(name, job.platform)}.cdx.json",
+                sbom=f"{project.base(name, job.platform)}{SBOM_ENDING}",
             )
         )
     return Plan(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release.errors import ReleaseError
-from release.evidence import Distribution, Evidence, load
+from release.evidence import PROVENANCE_ENDING, SBOM_ENDING, Distribution, Evidence, load
 
 _NOTABLE = 10
-_OTHER_ENDINGS = (".cdx.json", ".intoto.json", ".rebuild.json", ".metrics.json")
+_OTHER_ENDINGS = (SBOM_ENDING, PROVENANCE_ENDING, ".rebuild.json", ".metrics.json")
 
 
 def read_evidence(folder: Path) -> dict[str, Evidence]:

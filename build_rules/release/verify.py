@@ -5,6 +5,7 @@ Each check returns the defects that it finds, so that one run names all of them.
 
 from __future__ import annotations
 
+import json
 import os
 import platform as host_platform
 import re
@@ -14,10 +15,16 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from release.archives import ArchiveMember, extract_member, file_sha256, read_members
 from release.errors import ReleaseError
 from release.evidence import (
+    PROVENANCE_ENDING,
+    SBOM_ENDING,
     Evidence,
     Rebuild,
     evidence_path,
@@ -217,6 +224,35 @@ def check_evidence(facts: ArchiveFacts, version: str, executable: str) -> list[D
     return defects
 
 
+def _subjects(document: Any) -> list[str]:
+    """The SHA-256 digests that a statement of provenance is about."""
+    return [subject["digest"]["sha256"] for subject in document["subject"]]
+
+
+def _described(document: Any) -> list[str]:
+    """The SHA-256 digests of what a bill of materials describes."""
+    return [item["content"] for item in document["metadata"]["component"]["hashes"]]
+
+
+def check_description(facts: ArchiveFacts, path: Path) -> list[Defect]:
+    """The bill of materials, or the statement of provenance, is there and about this archive."""
+    is_sbom = path.name.endswith(SBOM_ENDING)
+    try:
+        text = path.read_text(encoding="utf-8")
+        about = (_described if is_sbom else _subjects)(json.loads(text))
+    except OSError as error:
+        return [Defect(facts.name, f"{path.name} can't be read: {error.strerror}")]
+    except (ValueError, KeyError, TypeError) as error:
+        return [Defect(facts.name, f"{path.name} is not what it should be: {error!r}")]
+    if facts.sha256 not in about:
+        return [Defect(facts.name, f"{path.name} is about {', '.join(about) or 'nothing'}")]
+    if is_sbom:
+        invalid = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+        if invalid is not None:
+            return [Defect(facts.name, f"{path.name} is no valid CycloneDX: {invalid}")]
+    return []
+
+
 def check_rebuild(facts: ArchiveFacts, path: Path) -> list[Defect]:
     """A second build, without a cache, gave the same bytes."""
     if not path.exists():
@@ -323,6 +359,10 @@ def _check_archive(
         platform, name, path.stat().st_size, sha256, tuple(members), executable, evidence
     )
     defects += check_evidence(facts, version, executable_name)
+    if demands.evidence is not None:
+        for ending in (SBOM_ENDING, PROVENANCE_ENDING):
+            beside = demands.evidence / f"{project.base(version, platform)}{ending}"
+            defects += check_description(facts, beside)
     if executable is not None:
         defects += check_budget(project, facts)
     if demands.rebuilds:

@@ -19,7 +19,8 @@ from release.verify import Demands
 
 TAG = "agent-runner-v0.1.0-test"
 LINUX = PLATFORMS["linux-amd64"]
-LINUX_ARCHIVE = f"agent-runner-{TAG}-linux-amd64.tar.gz"
+LINUX_BASE = f"agent-runner-{TAG}-linux-amd64"
+LINUX_ARCHIVE = f"{LINUX_BASE}.tar.gz"
 WINDOWS = PLATFORMS["windows-amd64"]
 WINDOWS_ARCHIVE = f"agent-runner-{TAG}-windows-amd64.zip"
 
@@ -92,6 +93,26 @@ PROGRAM = fixtures.executable(LINUX, "agent-runner", TAG)
 NOTICES = (0o644, fixtures.NOTICES)
 
 FAULTS: dict[str, tuple[Fault, str]] = {
+    "no bill of materials": (
+        lambda r: (r.evidence / f"{LINUX_BASE}.cdx.json").unlink(),
+        f"{LINUX_BASE}.cdx.json can't be read",
+    ),
+    "bill of materials that is none": (
+        lambda r: r.change("linux-amd64.cdx.json", components=[{"name": "x"}]),
+        f"{LINUX_BASE}.cdx.json is no valid CycloneDX",
+    ),
+    "bill of materials of another archive": (
+        lambda r: r.change("linux-amd64.cdx.json", metadata={"component": {"hashes": []}}),
+        f"{LINUX_BASE}.cdx.json is about nothing",
+    ),
+    "provenance of another archive": (
+        lambda r: r.change("linux-amd64.intoto.json", subject=[{"digest": {"sha256": "9"}}]),
+        f"{LINUX_BASE}.intoto.json is about 9",
+    ),
+    "provenance that is none": (
+        lambda r: (r.evidence / f"{LINUX_BASE}.intoto.json").write_text("[]"),
+        f"{LINUX_BASE}.intoto.json is not what it should be",
+    ),
     "missing archive": (lambda r: _archive(r).unlink(), f"{LINUX_ARCHIVE}: is missing"),
     "missing checksum": (lambda r: _checksum(r).unlink(), f"{LINUX_ARCHIVE}.sha256: is missing"),
     "extra file": (
