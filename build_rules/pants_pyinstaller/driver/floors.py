@@ -6,6 +6,7 @@ of macOS by the minimum that a Mach-O file's load commands state.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -62,6 +63,16 @@ def read(path: str) -> Floor | None:
     return None
 
 
+def _reader(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise DriverError(
+            "the resolve that holds PyInstaller lacks what reads the floors of native files. Add\n"
+            "  macholib>=1.16\n  pyelftools>=0.32\nto its input and make its lock again."
+        ) from None
+
+
 def _glibc_version(name: str) -> str | None:
     if name == _RELR:
         return _RELR_VERSION
@@ -71,8 +82,7 @@ def _glibc_version(name: str) -> str | None:
 
 def elf_versions(path: str) -> set[str]:
     """Versions of glibc's symbols that an ELF file needs."""
-    from elftools.elf.elffile import ELFFile
-
+    ELFFile = _reader("elftools.elf.elffile").ELFFile
     with open(path, "rb") as file:
         found = {_glibc_version(name) for name in _needed(ELFFile(file)).values()}
     return {version for version in found if version}
@@ -92,8 +102,7 @@ def _needed(elf: Any) -> dict[int, str]:
 
 def elf_symbol(path: str, floor: Floor) -> str:
     """A symbol of the version ``floor`` that the file needs, such as ``pow@GLIBC_2.29``."""
-    from elftools.elf.elffile import ELFFile
-
+    ELFFile = _reader("elftools.elf.elffile").ELFFile
     with open(path, "rb") as file:
         elf: Any = ELFFile(file)
         wanted = {n: v for n, v in _needed(elf).items() if _glibc_version(v) == floor.version}
@@ -107,8 +116,7 @@ def elf_symbol(path: str, floor: Floor) -> str:
 
 def macho_versions(path: str) -> set[str]:
     """Minimum versions of macOS that a Mach-O file states, one for each architecture in it."""
-    from macholib.MachO import MachO
-
+    MachO = _reader("macholib.MachO").MachO
     found = set()
     for header in MachO(path).headers:
         for command, content, _ in header.commands:
