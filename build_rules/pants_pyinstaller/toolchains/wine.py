@@ -7,7 +7,7 @@ standard library of this machine's interpreter and a few lines of C. `wine_launc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from pants.core.util_rules.system_binaries import (
     BinaryPaths,
     BinaryPathTest,
 )
-from pants.engine.fs import CreateDigest, Digest, FileContent, MergeDigests, RemovePrefix
+from pants.engine.fs import CreateDigest, Digest, FileContent, RemovePrefix
 from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, MultiGet, Rule, _uncacheable_rule, collect_rules, rule
 from pants.engine.unions import UnionRule
@@ -48,8 +48,14 @@ _HERE = Path(__file__).resolve().parent
 _ASSEMBLER = "windows_python"
 _LAUNCHER = "wine_launch.py"
 _REQUIREMENTS = f"{_ASSEMBLER}/requirements.txt"
-_MOUNT = "windows"
+_OUTPUT = "out"
+_PYTHON = "windows_python"
+_SYSTEM32 = "wine_system32"
 _TEMPLATES = ".wine"
+_DESCRIPTIONS = {
+    "python": "Assemble Python for Windows",
+    "system32": "Compile what Wine lacks of Windows",
+}
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,14 @@ def check_installed(missing: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class WindowsPython:
-    """`python/` with python.exe, and `system32/` with DLLs that an older Wine lacks."""
+    """A folder with python.exe, DLLs/ and Lib/."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class WineAdditions:
+    """DLLs that this Wine may lack."""
 
     digest: Digest
 
@@ -138,11 +151,15 @@ class WindowsPythonRequest:
     wheels: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class WineAdditionsRequest:
+    native: Toolchain
+
+
 @rule
 async def assemble_windows_python(
     request: WindowsPythonRequest, programs: WinePrograms, installed: Installed
 ) -> WindowsPython:
-    native = request.native
     wheels = await Get(
         Wheels,
         RequirementsRequest(
@@ -151,25 +168,44 @@ async def assemble_windows_python(
             description="Install the wheels that hold Python for Windows",
         ),
     )
-    output = "out"
-    result = await Get(
-        FallibleProcessResult,
-        Process(
-            (
-                *(*native.command, "-I", "-B", f"{_ASSEMBLER}/__main__.py"),
-                *("wheels", output, installed.paths[f"{MINGW}gcc"][: -len("gcc")]),
-            ),
-            input_digest=programs.assembler,
-            immutable_input_digests={"wheels": wheels.digest},
-            # The standard library and the compiler are no inputs: what they are stands in the key.
-            env={**native.env, "MINGW": installed.fingerprint},
-            output_directories=(output,),
-            description="Assemble Python for Windows",
-            level=LogLevel.INFO,
+    process = assembly(request.native, programs, installed, "python", {"wheels": wheels.digest})
+    result = await Get(FallibleProcessResult, Process, process)
+    require_success(result, what=process.description)
+    return WindowsPython(await Get(Digest, RemovePrefix(result.output_digest, _OUTPUT)))
+
+
+@rule
+async def make_wine_additions(
+    request: WineAdditionsRequest, programs: WinePrograms, installed: Installed
+) -> WineAdditions:
+    process = assembly(request.native, programs, installed, "system32", {})
+    result = await Get(FallibleProcessResult, Process, process)
+    require_success(result, what=process.description)
+    return WineAdditions(await Get(Digest, RemovePrefix(result.output_digest, _OUTPUT)))
+
+
+def assembly(
+    native: Toolchain,
+    programs: WinePrograms,
+    installed: Installed,
+    program: str,
+    mounts: Mapping[str, Digest],
+) -> Process:
+    """One run of the assembler on this machine's own interpreter, with `mounts` as arguments."""
+    mingw = installed.paths[f"{MINGW}gcc"][: -len("gcc")]
+    return Process(
+        (
+            *(*native.command, "-s", "-B", f"{_ASSEMBLER}/__main__.py"),
+            *(program, *mounts, _OUTPUT, mingw),
         ),
+        input_digest=programs.assembler,
+        immutable_input_digests=mounts,
+        # The standard library and the compiler are no inputs: what they are stands in the key.
+        env={**native.env, "MINGW": installed.fingerprint},
+        output_directories=(_OUTPUT,),
+        description=_DESCRIPTIONS[program],
+        level=LogLevel.INFO,
     )
-    require_success(result, what="Assemble Python for Windows")
-    return WindowsPython(await Get(Digest, RemovePrefix(result.output_digest, output)))
 
 
 @rule
@@ -187,10 +223,13 @@ async def find_wine_toolchain(
         *("--python", native.python, "--python-version", native.version),
         *("--python-platform", request.platform.wheels),
     )
-    windows = await Get(WindowsPython, WindowsPythonRequest(native, wheels))
-    everything = await Get(Digest, MergeDigests([windows.digest, programs.launcher]))
+    windows, additions = await MultiGet(
+        Get(WindowsPython, WindowsPythonRequest(native, wheels)),
+        Get(WineAdditions, WineAdditionsRequest(native)),
+    )
+    parts = (windows.digest, additions.digest, programs.launcher)
     content = hashlib.sha256(
-        f"{everything.fingerprint} {installed.fingerprint}".encode()
+        " ".join([*(part.fingerprint for part in parts), installed.fingerprint]).encode()
     ).hexdigest()
     return Toolchain(
         platform=request.platform,
@@ -198,8 +237,8 @@ async def find_wine_toolchain(
         content=content,
         command=(
             *(*native.command, "-I", _LAUNCHER, "--templates", _TEMPLATES, "--prefixes", "."),
-            *("--system32", f"{_MOUNT}/system32", "--loader", installed.paths["wine"]),
-            *("--", f"{_MOUNT}/python/python.exe"),
+            *("--system32", _SYSTEM32, "--loader", installed.paths["wine"]),
+            *("--", f"{_PYTHON}/python.exe"),
         ),
         env=FrozenDict(
             {
@@ -210,7 +249,7 @@ async def find_wine_toolchain(
         ),
         wheels=wheels,
         python=native.python,
-        mounts=FrozenDict({_MOUNT: windows.digest}),
+        mounts=FrozenDict({_PYTHON: windows.digest, _SYSTEM32: additions.digest}),
         files=programs.launcher,
         caches=FrozenDict({"pyinstaller_wine": _TEMPLATES}),
     )

@@ -38,7 +38,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
+from typing import IO
 
 RECIPE = "1"
 """Part of a template's name: to be raised when the steps that make one change."""
@@ -213,7 +213,7 @@ def private_prefix(source: Path, folder: Path | None, loader: str) -> Iterator[P
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _pass_on(source: BinaryIO, target: BinaryIO) -> threading.Thread:
+def _pass_on(source: IO[bytes], target: IO[bytes]) -> threading.Thread:
     """A thread that copies a stream to its end, each part as soon as it is there."""
 
     def copy() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import setuptools
 
 from pants_pyinstaller.toolchains.windows_python import contents, images
 
 PROGRAM = Path(contents.__file__).parent / "__main__.py"
-LAUNCHER = Path(setuptools.__file__).parent / "cli-64.exe"
+_SETUPTOOLS = importlib.util.find_spec("setuptools")
+assert _SETUPTOOLS is not None
+assert _SETUPTOOLS.origin is not None
+LAUNCHER = Path(_SETUPTOOLS.origin).parent / "cli-64.exe"
 
 
 def test_only_the_ordinary_builds_modules_are_kept() -> None:
@@ -86,7 +89,14 @@ def test_an_executable_is_read() -> None:
 
 
 def assemble(wheels: Path, output: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(PROGRAM), str(wheels), str(output), "no-such-compiler-"]
+    command = [
+        sys.executable,
+        str(PROGRAM),
+        "python",
+        str(wheels),
+        str(output),
+        "no-such-compiler-",
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

