@@ -1,7 +1,8 @@
 """Starts executables of any platform as they start on a bare machine of it.
 
 A Linux executable runs in a root directory that holds the C library and zlib and nothing else, by
-qemu where it is for another architecture. Elsewhere it runs as it is.
+qemu where it is for another architecture. A Windows executable runs on Linux in an empty prefix of
+Wine, which gets a Ctrl-C for a signal. Elsewhere it runs as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Final
 
 _SYSROOT: Final = Path("build_rules/pants_pyinstaller/sysroot")
+_TOOLCHAINS: Final = Path("build_rules/pants_pyinstaller/toolchains")
+_PROGRAMS: Final = "/usr/local/bin:/usr/bin:/bin"
+_MINGW: Final = "x86_64-w64-mingw32-"
 _QEMU: Final = {"linux-arm64": ("aarch64", "qemu-aarch64-static")}
 _ARCHITECTURES: Final = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -60,7 +64,7 @@ def _bare_linux(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launche
     emulation: tuple[str, ...] = ()
     if platform != host_platform():
         name, program = _QEMU[platform]
-        qemu = shutil.which(program, path="/usr/local/bin:/usr/bin:/bin")
+        qemu = shutil.which(program, path=_PROGRAMS)
         if qemu is None:
             raise LauncherMissing(f"there is no {program}: install the package qemu-user-static")
         emulation = ("--machine", name, "--qemu", qemu)
@@ -75,6 +79,33 @@ def _bare_linux(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launche
     )
 
 
+def _empty_wine(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launcher:
+    wine = shutil.which("wine", path=_PROGRAMS)
+    compiler = shutil.which(f"{_MINGW}gcc", path=_PROGRAMS)
+    if wine is None or compiler is None:
+        raise LauncherMissing(
+            "there is no wine or no MinGW: install the packages wine, wine64 and gcc-mingw-w64-x86-64"
+        )
+    toolchains = _TOOLCHAINS.absolute()
+    system32 = folder / "system32"
+    assembler = toolchains / "windows_python/__main__.py"
+    made = subprocess.run(
+        [sys.executable, "-B", assembler, "system32", system32, compiler.removesuffix("gcc")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise LauncherMissing(made.stderr)
+    return Launcher(
+        (
+            *(sys.executable, "-I", str(toolchains / "wine_launch.py"), "--pass-signals"),
+            *("--templates", str(folder / "templates"), "--system32", str(system32)),
+            *("--loader", wine, "--"),
+        ),
+    )
+
+
 def _as_it_is(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launcher:
     if platform != host_platform():
         raise LauncherMissing(f"executables for {platform} don't run on {host_platform()}")
@@ -83,6 +114,7 @@ def _as_it_is(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launcher:
 
 _LAUNCHERS: Final[dict[tuple[str, str], Callable[[str, Path, tuple[Path, ...]], Launcher]]] = {
     ("linux", "linux"): _bare_linux,
+    ("linux", "windows"): _empty_wine,
     ("darwin", "darwin"): _as_it_is,
     ("windows", "windows"): _as_it_is,
 }

@@ -36,7 +36,7 @@ def run(request: contract.CheckRequest) -> None:
     names, attributes = targets(sources, layers)
     extra_modules: set[str] = set()
     extra_files: set[str] = set()
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         try:
             for attempt in range(_ROUNDS):
                 command = probing.frozen_command(layers, work)

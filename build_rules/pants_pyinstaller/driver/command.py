@@ -18,7 +18,8 @@ def main(arguments: list[str]) -> int:
         return 2
     program, path = arguments
     os.umask(0o022)  # modes of what is written do not depend on the builder's
-    # Temporary files go with the sandbox if this process is killed, and are on the drive of the inputs (Windows).
+    # Temporary files go with the sandbox if this process is killed, or if a process that some import started still
+    # holds one (Windows removes no such file); and they are on the drive of the inputs.
     tempfile.tempdir = os.getcwd()
     try:
         with open(path, encoding="utf-8") as file:

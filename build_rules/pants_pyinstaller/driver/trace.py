@@ -35,7 +35,7 @@ def run(request: contract.TraceRequest) -> None:
         and node.kind not in ("alias", "runtime", "namespace")
         and _importable(name)
     ]
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         step(f"trace: importing {len(names)} modules frozen")
         try:
             command = probing.frozen_command(layers, work)
