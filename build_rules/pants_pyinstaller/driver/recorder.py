@@ -27,6 +27,7 @@ def _run():
     real_stat, real_import, frame = os.stat, builtins.__import__, sys._getframe
     modules = sys.modules
     requests, unmet = set(), set()
+    told = {"request": set(), "unmet": set()}
     seen = set()
     state = {"now": "", "busy": False}
     outer = ("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")
@@ -166,11 +167,14 @@ def _run():
             out.write(repr(("fail", name) + outcome(error) + (tail(error),)) + "\n")
         else:
             out.write(repr(("ok", name, getattr(modules.get(name), "__file__", None) or "")) + "\n")
+        # With each module, so that one that ends the process costs only its own.
+        for kind, found in (("request", requests), ("unmet", unmet)):
+            fresh = found - told[kind]
+            told[kind] |= fresh
+            found -= fresh
+            for request in sorted(fresh):
+                out.write(repr((kind,) + request) + "\n")
     state["now"] = ""
-    for request in sorted(requests):
-        out.write(repr(("request",) + request) + "\n")
-    for request in sorted(unmet):
-        out.write(repr(("unmet",) + request) + "\n")
     for module, names in job["attributes"]:
         loaded = modules.get(module)
         for name in names:

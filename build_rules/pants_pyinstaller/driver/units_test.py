@@ -185,21 +185,46 @@ def test_outcomes_differ_by_more_than_where_files_lie(one: str, other: str, same
     assert probing.same(("ImportError", one), ("ImportError", other)) is same
 
 
-def test_the_unfrozen_side_does_what_pth_files_say(tmp_path: Path) -> None:
-    site, layer, work = tmp_path / "site", tmp_path / "layer", tmp_path / "work"
-    for folder in (site / "elsewhere", layer, work):
-        folder.mkdir(parents=True)
-    (site / "some.pth").write_text("elsewhere\nimport bootstrap\n")
-    (site / "bootstrap.py").write_text("import sys; sys.bootstrapped = True\n")
-    (site / "elsewhere/moved.py").write_text("import sys; sys.bootstrapped\n")
+def unfrozen(folder: Path, files: dict[str, str], job: probing.Job) -> probing.Report:
+    """What the recorder says of `job` over a site directory with these files."""
+    site, layer, work = folder / "site", folder / "layer", folder / "work"
+    for path, text in files.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+    for created in (layer, work):
+        created.mkdir()
     (layer / contract.LAYER_MODULES).write_bytes(b"\0")
-
     command = probing.unfrozen_command(
         str(layer), types.SimpleNamespace(optimize=1, nodes=[]), str(site), [], str(work)
     )
-    report = probing.run(command, probing.Job(["moved"], record=False), str(site), str(work))
+    return probing.run(command, job, str(site), str(work))
+
+
+def test_the_unfrozen_side_does_what_pth_files_say(tmp_path: Path) -> None:
+    files = {
+        "some.pth": "elsewhere\nimport bootstrap\n",
+        "bootstrap.py": "import sys; sys.bootstrapped = True\n",
+        "elsewhere/moved.py": "import sys; sys.bootstrapped\n",
+    }
+
+    report = unfrozen(tmp_path, files, probing.Job(["moved"], record=False))
 
     assert report.outcomes["moved"].error is None
+
+
+def test_a_module_that_ends_the_process_costs_no_other_its_imports(tmp_path: Path) -> None:
+    files = {
+        "asks.py": "import importlib; importlib.import_module('asked')\n",
+        "asked.py": "",
+        "ends.py": "import os; os._exit(3)\n",
+        "last.py": "",
+    }
+
+    report = unfrozen(tmp_path, files, probing.Job(["asks", "ends", "last"], dynamic=True))
+
+    assert report.outcomes["ends"].error == ("end of the process", "exit code 3")
+    assert report.outcomes["last"].error is None
+    assert ("asks", "asked") in report.requests
 
 
 @pytest.mark.parametrize(
