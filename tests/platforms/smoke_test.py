@@ -48,9 +48,13 @@ def models() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(scope="session")
-def environment(program: AgentRunner, models: ModelServer) -> Iterator[dict[str, str]]:
+def environment(
+    launcher: Launcher, models: ModelServer, temporary: Path
+) -> Iterator[dict[str, str]]:
+    sandboxes = launcher.seen(temporary / "sandboxes")
     with TemporalServer() as temporal:
-        yield settings(temporal, models, program.temporary)
+        found = settings(temporal, models, temporary)
+        yield {**found, "AGENT_RUNNER_SANDBOX_ROOT": sandboxes}
 
 
 def test_it_says_what_it_is(program: AgentRunner) -> None:

@@ -37,10 +37,12 @@ def host_platform() -> str:
 
 @dataclass(frozen=True)
 class Launcher:
-    """What stands before the executable in a command line; whether the machine has a shell."""
+    """What stands before the executable in a command line; whether the machine has a shell; how the
+    executable names a path of the host."""
 
     prefix: tuple[str, ...] = ()
     has_shell: bool = True
+    seen: Callable[[Path], str] = str
 
     def command(self, program: Path) -> tuple[str, ...]:
         return (*self.prefix, str(program))
@@ -103,6 +105,7 @@ def _empty_wine(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launche
             *("--templates", str(folder / "templates"), "--system32", str(system32)),
             *("--loader", wine, "--"),
         ),
+        seen=lambda path: "Z:" + str(path).replace("/", "\\"),
     )
 
 

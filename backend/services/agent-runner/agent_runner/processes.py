@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+# winnt.h, winerror.h
+_SYNCHRONIZE: Final = 0x00100000
+_ACCESS_DENIED: Final = 5
+
 SANDBOX_MARK: Final = "AGENT_RUNNER_SANDBOX_ID"
 """Environment variable by which a sandbox's processes are found again, also those that left their
 group."""
@@ -85,15 +89,18 @@ def _posix_alive(pid: int) -> bool:
 
 
 def _windows_alive(pid: int) -> bool:
-    listed = subprocess.run(
-        ["tasklist", "/FI", f"PID eq {pid}", "/NH", "/FO", "CSV"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return f'"{pid}"' in listed.stdout
+    if sys.platform == "win32":
+        import _winapi
+
+        try:
+            process = _winapi.OpenProcess(_SYNCHRONIZE, False, pid)
+        except OSError as error:
+            return error.winerror == _ACCESS_DENIED  # another user's
+        try:
+            return _winapi.WaitForSingleObject(process, 0) == _winapi.WAIT_TIMEOUT
+        finally:
+            _winapi.CloseHandle(process)
+    raise NotImplementedError(sys.platform)
 
 
 _POSIX: Final[dict[str, Any]] = {
