@@ -15,10 +15,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
+from typing import TYPE_CHECKING, Any
 
 from release.archives import ArchiveMember, extract_member, file_sha256, read_members
 from release.errors import ReleaseError
@@ -31,9 +28,11 @@ from release.evidence import (
     load,
     rebuild_path,
 )
-from release.executables import ExecutableFacts, inspect_executable
 from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line
 from release.project import Floor, Project
+
+if TYPE_CHECKING:
+    from release.executables import ExecutableFacts
 
 _CHECKSUM = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^\n\r/]+)\n")
 _NATIVE_TIMEOUT = 120.0
@@ -247,6 +246,10 @@ def check_description(facts: ArchiveFacts, path: Path) -> list[Defect]:
     if facts.sha256 not in about:
         return [Defect(facts.name, f"{path.name} is about {', '.join(about) or 'nothing'}")]
     if is_sbom:
+        # Seconds to import, which commands that verify nothing needn't wait for.
+        from cyclonedx.schema import SchemaVersion
+        from cyclonedx.validation.json import JsonStrictValidator
+
         invalid = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
         if invalid is not None:
             return [Defect(facts.name, f"{path.name} is no valid CycloneDX: {invalid}")]
@@ -337,6 +340,9 @@ def _check_archive(
         with tempfile.TemporaryDirectory() as folder:
             extracted = Path(folder) / executable_name
             extract_member(path, executable_name, extracted)
+            # It takes most of a second to import, which commands that verify nothing needn't wait.
+            from release.executables import inspect_executable
+
             try:
                 executable = inspect_executable(extracted)
             except ReleaseError as error:

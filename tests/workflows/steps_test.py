@@ -1,4 +1,4 @@
-"""The release workflow, carried out on this machine: from a tag to a published release.
+"""The workflows, carried out on this machine; above all from a tag to a published release.
 
 Real: the workflow's YAML and every shell command in it, the release program, `gh`, git, the S3
 server, the smoke test. Stand-ins: GitHub's API (on a Unix socket), the actions (they do the same
@@ -51,10 +51,19 @@ from release.testing.workflow_runner import (
     upload_artifact,
 )
 
-WORKFLOW = Path(".github/workflows/build-agent-runner-binaries.yml")
+FOLDER = Path(".github/workflows")
+RELEASE, CI, LOCKS = "build-agent-runner-binaries.yml", "ci.yml", "locks.yml"
 LOCAL = "linux-amd64"
 TAG = "agent-runner-v0.1.0-test"
 BUCKET = "downloads"
+
+QUICK = [
+    ["lint", "check", "::"],
+    ["run", "build_support:audit"],
+    ["run", "build_support:lock", "--", "--check"],
+    ["test", "::"],
+]
+"""What `./pants` does in tests and commands of its own; here it is only asked for."""
 
 # `./pants`, in a checkout. Its package is made of the arguments and variables that the real one is.
 PANTS = f"""\
@@ -66,6 +75,11 @@ arguments = sys.argv[1:]
 if arguments[:2] == ["run", "build_rules/release:cli"]:
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     os.execv(sys.executable, [sys.executable, "-m", "release.cli", *arguments[3:]])
+if arguments in {QUICK!r}:
+    sys.exit(print("the stand-in of ./pants was asked for", *arguments))
+if arguments == ["run", "build_support:lock", "--", "--upgrade-all"]:
+    lock = Path("3rdparty/python/app.lock")
+    sys.exit(lock.write_text(lock.read_text().replace("==1.0", os.environ["UPGRADE"])) and 0)
 if arguments[-2:] != ["package", "::"]:
     sys.exit(f"the stand-in of ./pants doesn't know {{arguments}}")
 from release.fixtures import write_archive
@@ -73,16 +87,18 @@ from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
 options = dict(a.removeprefix("--").partition("=")[::2] for a in arguments[:-2])
 dist = Path(options.get("pants-distdir", "dist"))
-(name,) = eval(os.environ["PANTS_PYINSTALLER_PLATFORMS"])
-assert int(os.environ["PANTS_RELEASE_SOURCE_DATE_EPOCH"]) >= 315532800
-assert len(os.environ["PANTS_RELEASE_COMMIT"]) == 40
+(name,) = eval(os.environ.get("PANTS_PYINSTALLER_PLATFORMS", "['{LOCAL}']"))
+version = os.environ.get("PANTS_RELEASE_VERSION", "dev")
+if version != "dev":
+    assert int(os.environ["PANTS_RELEASE_SOURCE_DATE_EPOCH"]) > 315532800
+    assert len(os.environ["PANTS_RELEASE_COMMIT"]) == 40
 content = None
-if "pants-distdir" in options and "DIFFER" in os.environ:
-    from release.fixtures import linux_amd64
-    content = linux_amd64("another build")
+if os.environ.get("DIFFERS") == ("cold" if "pants-distdir" in options else "always"):
+    from release.fixtures import COMPLAINT, linux_amd64
+    content = linux_amd64("agent-runner dev, another build", COMPLAINT)
 for folder in ("release", "evidence"):
     (dist / folder).mkdir(parents=True, exist_ok=True)
-write_archive(dist / "release", AGENT_RUNNER, os.environ["PANTS_RELEASE_VERSION"], PLATFORMS[name],
+write_archive(dist / "release", AGENT_RUNNER, version, PLATFORMS[name],
               evidence=dist / "evidence", content=content, rebuilt=False)
 """
 
@@ -121,13 +137,17 @@ class Site:
         listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
         return sorted(item["Key"] for item in listed)
 
-    def prepare(self, event: Event | None = None, **environment: str) -> WorkflowRun:
+    def prepare(
+        self, event: Event | None = None, workflow: str = RELEASE, **environment: str
+    ) -> WorkflowRun:
         return WorkflowRun(
-            WORKFLOW,
+            FOLDER / workflow,
             event or Event("push", f"refs/tags/{TAG}", self.sha),
             Path(tempfile.mkdtemp(dir=self.folder)),
             actions={
                 "actions/attest": self._attest,
+                "actions/cache/restore": self._restore,
+                "actions/cache/save": self._save,
                 "actions/checkout": self._checkout,
                 "actions/download-artifact": download_artifact,
                 "actions/setup-python": self._setup_python,
@@ -144,8 +164,10 @@ class Site:
             secrets={"RELEASE_ACCESS_KEY_ID": "test", "RELEASE_SECRET_ACCESS_KEY": "test"},
         )
 
-    def run(self, event: Event | None = None, **environment: str) -> WorkflowRun:
-        run = self.prepare(event, **environment)
+    def run(
+        self, event: Event | None = None, workflow: str = RELEASE, **environment: str
+    ) -> WorkflowRun:
+        run = self.prepare(event, workflow, **environment)
         run.run()
         return run
 
@@ -176,6 +198,26 @@ class Site:
         pants = instance.workspace / "pants"
         pants.write_text(PANTS)
         pants.chmod(0o755)
+        (instance.workspace / ".git/info/exclude").write_text("/pants\n")
+
+    def _restore(
+        self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The entry of this key, or else the newest whose key starts like one of the others."""
+        entries = sorted((self.folder / "caches").glob("*"), key=lambda p: p.stat().st_mtime_ns)
+        prefixes = (given["key"], *given.get("restore-keys", "").split())
+        for prefix in prefixes:
+            for entry in reversed(entries):
+                if entry.name.startswith(prefix) and "~" not in given["path"]:
+                    shutil.copytree(entry, instance.workspace / given["path"])
+                    return {"cache-hit": "true", "cache-primary-key": given["key"]}
+        return {"cache-hit": "", "cache-primary-key": given["key"]}
+
+    def _save(self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]) -> None:
+        if "~" not in given["path"]:  # Pants' own caches, which its stand-in has not
+            shutil.copytree(
+                instance.workspace / given["path"], self.folder / "caches" / given["key"]
+            )
 
     def _setup_python(self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]) -> None:
         assert given["python-version"] == "3.13"
@@ -218,6 +260,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     repository = tmp_path_factory.mktemp("repository")
     for folder in (Path("build_support"), Path(".github")):
         shutil.copytree(folder, repository / folder)
+    lock = repository / "3rdparty/python/app.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("some-dist==1.0 \\\n    --hash=sha256:1\nother==2.0\n")
     for script in (repository / "build_support").glob("*.sh"):
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
     _git(repository, "init", "--quiet", "--initial-branch=main")
@@ -228,6 +273,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         if number == 0:
             _git(repository, "tag", "agent-runner-v0.0.9")
     _git(repository, "tag", TAG)
+    _git(repository, "branch", "merge")
 
     recorded = tmp_path_factory.mktemp("recorded")
     for name in sorted({platform.name for platform in AGENT_RUNNER.platforms} - {LOCAL}):
@@ -418,7 +464,7 @@ def test_damage_is_found_before_anything_is_public(
 
 
 def test_a_build_that_differs_without_a_cache_is_no_release(site: Site) -> None:
-    run = site.run(DIFFER="1")
+    run = site.run(DIFFERS="cold")
     assert run.results["build"] == FAILURE
     assert "is not reproducible" in run.text
     assert _nothing_is_public(site)
@@ -502,3 +548,59 @@ def test_a_tag_that_moved_is_no_release(site: Site, finished: Finished) -> None:
     assert run.results["publish"] == FAILURE
     assert "but the files were built from" in run.text
     assert site.github.state.releases == {}
+
+
+# ---------------------------------------------------------------------------------------------
+# The other workflows
+# ---------------------------------------------------------------------------------------------
+
+
+def test_ci_compares_a_pull_request_with_main(site: Site) -> None:
+    main = site.run(Event("push", "refs/heads/main", site.sha), CI)
+    assert main.results == {"ci": SUCCESS}, main.text
+    assert "| linux-amd64 | not known |" in main.summary
+    (saved,) = (site.folder / "caches").iterdir()
+    assert saved.name == f"evidence-{site.sha}"
+
+    request = site.run(Event("pull_request", "refs/pull/1/merge", "f" * 40), CI, DIFFERS="always")
+    assert request.results == {"ci": SUCCESS}, request.text
+    assert " bytes (+" in request.summary
+    assert list((site.folder / "caches").iterdir()) == [saved]
+    for arguments in QUICK:
+        if "build_support:audit" not in arguments:
+            assert f"asked for {' '.join(arguments)}" in request.text
+    assert site.github.state.log == []
+
+
+def test_an_upgrade_of_the_locks_is_proposed_once(site: Site, tmp_path: Path) -> None:
+    """`gh` only notes what it is asked for: pull requests are no part of the API's stand-in."""
+    folder = tmp_path / "gh"
+    folder.mkdir()
+    asked = tmp_path / "asked"
+    (folder / "gh").write_text(
+        f'#!/bin/sh\necho "$*" >> "{asked}"\n[ "$2" != list ] || echo "$OPEN"\n'
+    )
+    (folder / "gh").chmod(0o755)
+    path = f"{folder}{os.pathsep}{site.environment['PATH']}"
+    event = Event("schedule", "refs/heads/main", site.sha)
+
+    nothing = site.run(event, LOCKS, PATH=path, UPGRADE="==1.0")
+    assert nothing.results == {"audit": SUCCESS, "upgrade": SUCCESS}, nothing.text
+    assert "every lock is up to date" in nothing.text
+    assert not asked.exists()
+
+    proposed = site.run(event, LOCKS, PATH=path, UPGRADE="==1.1", OPEN="0")
+    assert proposed.results["upgrade"] == SUCCESS, proposed.text
+    assert "gh pr create" not in proposed.text
+    commands = asked.read_text()
+    assert "pr create --head upgrade-locks --title build: upgrade" in commands
+    assert "-some-dist==1.0\n+some-dist==1.1" in commands
+    assert "other==2.0" not in commands
+    changed = _git(site.repository, "show", "upgrade-locks:3rdparty/python/app.lock")
+    assert changed.startswith("some-dist==1.1 ")
+
+    asked.unlink()
+    again = site.run(event, LOCKS, PATH=path, UPGRADE="==1.2", OPEN="1")
+    assert again.results["upgrade"] == SUCCESS, again.text
+    assert "pr edit upgrade-locks" in asked.read_text()
+    _git(site.repository, "branch", "-D", "upgrade-locks")

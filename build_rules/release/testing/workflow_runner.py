@@ -22,6 +22,7 @@ from release.testing.expressions import evaluate, expand, text_of
 
 SUCCESS, FAILURE, SKIPPED = "success", "failure", "skipped"
 
+_MANUAL = "workflow_dispatch"
 _PINNED = 40  # hexadecimal digits of a commit
 
 
@@ -108,7 +109,7 @@ class WorkflowRun:
         self._github = event.context(repository, token, self.workflow["name"])
         # A manual run without an input gets the workflow's default for it.
         triggers = self.workflow[True]  # YAML's word `on` is its word for true
-        declared = (triggers.get(event.name) or {}).get("inputs", {})
+        declared = triggers["workflow_dispatch"]["inputs"] if event.name == _MANUAL else {}
         inputs = {name: item.get("default", "") for name, item in declared.items()}
         self._contexts: dict[str, Any] = {
             "github": self._github,
