@@ -23,7 +23,7 @@ def command(lock: Path) -> list[str]:
     """pip-audit, told that a lock has everything: nothing is resolved or installed."""
     return [
         *(sys.executable, "-m", "pip_audit", "--requirement", str(lock)),
-        *("--require-hashes", "--disable-pip", "--no-deps"),
+        *("--require-hashes", "--disable-pip", "--no-deps", "--strict"),
         *("--progress-spinner", "off", "--desc", "on", "--format", "markdown"),
     ]
 
