@@ -53,6 +53,8 @@ def unpack(archive: Path, target: Path) -> None:
                 opened.extractall(target)
         else:
             with tarfile.open(archive) as opened:
+                # Before Python 3.12 there is no such filter, and the attribute means nothing.
+                opened.extraction_filter = getattr(tarfile, "data_filter", None)
                 opened.extractall(target)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise Failure(f"{archive.name} can't be unpacked: {error}") from error

@@ -1,0 +1,75 @@
+"""The smoke test, on archives of small shell scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import smoke
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its programs are shell scripts")
+
+GOOD = """#!/bin/sh
+[ $# = 0 ] || { echo app 1; exit 0; }
+echo "TEMPORAL_SERVICE_ADDRESS: is missing"; exit 2
+"""
+
+
+def archive(folder: Path, program: str, digest: str | None = None) -> Path:
+    path = folder / "app-1-linux-amd64.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        info = tarfile.TarInfo("app")
+        info.mode, info.size = 0o755, len(program)
+        tar.addfile(info, io.BytesIO(program.encode()))
+    digest = digest or hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
+    return path
+
+
+def test_a_good_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive(tmp_path, GOOD)
+    assert smoke.main([str(tmp_path), "app"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "app-1-linux-amd64.tar.gz: app 1",
+        "app-1-linux-amd64.tar.gz: it starts, and names what is missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (GOOD.replace("exit 0", "exit 3"), "`--version` ended with 3"),
+        (GOOD.replace("exit 2", "exit 1"), "without variables it ended with 1, not with 2"),
+        (GOOD.replace("TEMPORAL", "SPATIAL"), "a list of what is missing"),
+        ("#!/no/such/interpreter\n", "can't be started"),
+    ],
+)
+def test_a_bad_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], program: str, message: str
+) -> None:
+    archive(tmp_path, program)
+    assert smoke.main([str(tmp_path), "app"]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke.main([str(tmp_path), "app"]) == 1
+    assert "holds no archive with a checksum" in capsys.readouterr().err
+    path = archive(tmp_path, GOOD, digest="0" * 64)
+    assert smoke.main([str(tmp_path), "app"]) == 1
+    assert f"sha256 says {'0' * 64}" in capsys.readouterr().err
+    path.write_bytes(b"no archive")
+    path.with_name(f"{path.name}.sha256").write_text(
+        f"{hashlib.sha256(b'no archive').hexdigest()}  {path.name}\n"
+    )
+    assert smoke.main([str(tmp_path), "app"]) == 1
+    assert "can't be unpacked" in capsys.readouterr().err
+    path.unlink()
+    assert smoke.main([str(tmp_path), "app"]) == 1
+    assert "which is not beside it" in capsys.readouterr().err
+    assert smoke.main([]) == 2
