@@ -470,6 +470,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 python_options=field_set.python_options.value or (),
                 build_info=dict(request.build_info),
                 host_libraries=pyinstaller.host_libraries,
+                codesign_identity=pyinstaller.codesign_identity or None,
                 glibc_floor=pyinstaller.glibc_floor or None,
                 macos_floor=pyinstaller.macos_floor or None,
                 **request.extra,

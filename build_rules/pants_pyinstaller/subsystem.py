@@ -70,6 +70,16 @@ class PyInstaller(Subsystem):
             """
         ),
     )
+    codesign_identity = StrOption(
+        default="",
+        help=softwrap(
+            """
+            macOS: the identity in the building user's keychain that signs executables, such as
+            `Developer ID Application: Name (TEAM)`. By default they are signed ad hoc, which arm64
+            Macs ask of every program. A signature holds the time, so its bytes are not reproducible.
+            """
+        ),
+    )
     debian_mirror = StrOption(
         default="",
         help=softwrap(
