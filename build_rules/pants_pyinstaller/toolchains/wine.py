@@ -138,7 +138,7 @@ class WindowsPython:
 
 @dataclass(frozen=True)
 class WineAdditions:
-    """DLLs that this Wine may lack."""
+    """DLLs that an older Wine lacks or has with faults."""
 
     digest: Digest
 

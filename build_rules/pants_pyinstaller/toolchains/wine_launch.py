@@ -5,7 +5,7 @@
 
 A prefix is what Wine calls its disk C: and its registry. Making one takes seconds and 700 MB, so it is made
 once into `--templates` (a cache that processes share) and each run gets its own registry and user folders,
-with links to the rest. `--system32` holds DLLs to add where this Wine lacks them.
+with links to the rest. `--system32` holds DLLs for C:\\windows\\system32, some in the place of Wine's own.
 
 Nothing is left behind: the processes of a run belong to a Wine server of its own, which is told to end at the
 program's end and at SIGINT, SIGTERM and SIGHUP, and this process is the reaper of all of them (Linux). If it is
@@ -40,7 +40,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-RECIPE = "1"
+RECIPE = "2"
 """Part of a template's name: to be raised when the steps that make one change."""
 
 WINDOWS_VERSION = "win10"
@@ -130,8 +130,7 @@ def make_template(prefix: Path, loader: str, additions: Sequence[Path]) -> None:
     (prefix / ".update-timestamp").write_text("disable\n")
     system32 = prefix / "drive_c/windows/system32"
     for path in additions:
-        if not (system32 / path.name).exists():
-            shutil.copyfile(path, system32 / path.name)
+        shutil.copyfile(path, system32 / path.name)
 
 
 def template(templates: Path, loader: str, additions: Sequence[Path]) -> Path:

@@ -4,8 +4,8 @@
     PYTHON -B windows_python/__main__.py system32 OUTPUT MINGW
 
 `python` writes a CPython for Windows: python.exe, DLLs/ and Lib/. WHEELS is a folder into which the requirements
-beside this file are installed. `system32` writes the DLLs of Windows that an older Wine lacks. MINGW is how the
-names of MinGW's programs begin. OUTPUT must not exist. The same inputs give the same bytes.
+beside this file are installed. `system32` writes DLLs of Windows that an older Wine lacks or has with faults. MINGW
+is how the names of MinGW's programs begin. OUTPUT must not exist. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
