@@ -514,7 +514,9 @@ def rehearse(
             PROJECT, repository, tag, changes, archives, measured
         )
         write_text(output / "notes.md", notes)
-        entries = [make_entry(facts, tag, measured.get(facts.name)) for facts in archives]
+        # A stand-in weighs and costs nothing that anyone wants to know.
+        built = [facts for facts in archives if facts.platform not in stage.stand_ins]
+        entries = [make_entry(facts, tag, measured.get(facts.name)) for facts in built]
         recorded = record(read_ledger(history), entries)
         scripts = render_installers(PROJECT, tag, github_downloads(repository, tag), archives)
         for name, script in scripts.items():

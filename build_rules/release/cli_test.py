@@ -166,7 +166,9 @@ def test_rehearsal_names_ten_files_and_says_which_are_real(
     assert sorted(p.name for p in (staged / "release").iterdir()) == sorted(files)
     assert "> **Rehearsal.** The archives for darwin-arm64, darwin-amd64, linux-arm64" in printed
     assert "- One (" in printed
-    assert "# Build metrics" in printed
+    ledger = printed[printed.index("# Build metrics") :]
+    assert ledger.count("| not run yet |") == 4
+    assert "| linux-amd64 | 0.0 MB |" in ledger
     assert "upload agent-runner-" in printed
     assert {p.name for p in (staged / "installers").iterdir()} == {"install.sh", "install.ps1"}
     # A damaged archive is no stand-in's business.

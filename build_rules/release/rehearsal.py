@@ -15,12 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.evidence import Metrics, metrics_path, save
 from release.fixtures import write_archive
 from release.platforms import CHECKSUM_SUFFIX, Platform
 from release.project import Project
-
-STAND_IN = "a stand-in: this platform was not built here"
 
 
 @dataclass(frozen=True)
@@ -67,19 +64,16 @@ def stage_release(project: Project, tag: str, dist: Path, folder: Path) -> Stage
         if _copy_built(project, tag, platform, dist, folder):
             continue
         stand_ins.append(platform)
-        archive = write_archive(
-            folder / "release", project, tag, platform, evidence=folder / "evidence"
-        )
-        about = Metrics.of(archive, machine=STAND_IN)
-        save(about, metrics_path(folder / "evidence", project.base(tag, platform)))
+        write_archive(folder / "release", project, tag, platform, evidence=folder / "evidence")
     return Stage(folder / "release", folder / "evidence", tuple(stand_ins))
 
 
 def overview(project: Project, tag: str, stage: Stage, names: Sequence[str]) -> list[str]:
     """The release's files with their sizes and origins, one a line."""
     origins = {project.archive(tag, p): stage.origin(p) for p in project.platforms}
+    width = max(map(len, names))
     return [
-        f"  {name}  {(stage.release / name).stat().st_size:>12,} bytes  "
+        f"  {name:{width}}  {(stage.release / name).stat().st_size:>12,} bytes  "
         f"{origins[name.removesuffix(CHECKSUM_SUFFIX)]}"
         for name in names
     ]
