@@ -45,7 +45,8 @@ def test_everything_is_pinned_and_hashed_without_an_address(path: Path) -> None:
 
 def test_every_lock_has_its_input_and_every_input_its_lock() -> None:
     inputs = {path for path in tracked_files.paths() if path.suffix == ".in"}
-    assert inputs == {path.with_suffix(".in") for path in LOCKS}
+    # The benchmark's lock is a copy of another one with a distribution bumped.
+    assert inputs == {path.with_suffix(".in") for path in LOCKS if path.parts[0] != "bench"}
     assert len(LOCKS) > 5
 
 
