@@ -80,6 +80,20 @@ def _hygiene(CA_FILE, CA_PATH, CA_FILES):
 
             atexit.register(remove_unpacked)
 
+    elif unpacked and sys.platform == "win32":
+        import _thread
+        import _winapi
+        import signal
+
+        def follow(parent):
+            _winapi.WaitForSingleObject(parent, _winapi.INFINITE)
+            signal.raise_signal(signal.SIGBREAK)  # what an orderly stop is asked for by on Windows
+
+        try:
+            _thread.start_new_thread(follow, (_winapi.OpenProcess(0x00100000, False, os.getppid()),))  # SYNCHRONIZE
+        except OSError:
+            signal.raise_signal(signal.SIGBREAK)  # it is gone already
+
 
 _hygiene(CA_FILE, CA_PATH, CA_FILES)
 del _hygiene
