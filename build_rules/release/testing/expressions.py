@@ -136,7 +136,7 @@ class _Parser:
         while not self._accept(")"):
             arguments.append(self._either())
             self._accept(",")
-        known = {"fromJSON": json.loads, **self._functions}
+        known: dict[str, Callable[..., Any]] = {"fromJSON": json.loads, **self._functions}
         if name not in known:
             raise ExpressionError(f"{self._text!r} calls {name}, which is not known here")
         return known[name](*arguments)
