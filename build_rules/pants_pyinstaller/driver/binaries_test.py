@@ -46,6 +46,12 @@ def main():
         import sqlite3, os
         root = os.path.dirname(sys.modules["_sqlite3"].__file__)
         print(sqlite3.connect(":memory:").execute("select 40 + 2").fetchone()[0], root.startswith(sys._MEIPASS))
+    elif what == "packed":
+        try:  # the directory of a package whose only file is packed is looked into before it is there
+            from packed_module import absent
+        except ImportError:
+            from packed_module import unicodedata
+            print(unicodedata.name("x"), unicodedata.__file__.startswith(sys._MEIPASS))
     elif what == "wait":
         import os, signal, time
         count = []
@@ -173,6 +179,11 @@ def test_native_modules_that_an_import_comes_to_are_unpacked_ahead(freezer: Free
         "not the module that imports when called"
     )
     assert all(names[0] == "_sqlite3" and "_decimal" not in names for names in found.values())
+
+
+def test_a_packed_module_is_found_where_nothing_was_before(program: Path) -> None:
+    done = start(program, "packed")
+    assert done.stdout == "LATIN SMALL LETTER X True\n", done.stderr
 
 
 def test_term_reaches_the_program_once(program: Path) -> None:

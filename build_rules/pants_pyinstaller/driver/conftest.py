@@ -62,11 +62,11 @@ def install(wheel: Path, site: Path) -> None:
         archive.extractall(site)
 
 
-def an_extension() -> bytes:
-    """Any native library of this interpreter: content for a planted one."""
+def an_extension(name: str = "_bisect") -> bytes:
+    """A native module of this interpreter: content for a planted one."""
     folder = Path(sysconfig.get_path("stdlib")) / "lib-dynload"
     return next(
-        path for path in sorted(folder.iterdir()) if path.name.startswith("_bisect")
+        path for path in sorted(folder.iterdir()) if path.name.startswith(name + ".")
     ).read_bytes()
 
 
@@ -130,6 +130,7 @@ PLANTED: dict[str, dict[str, str | bytes]] = {
             "def load():\n    return ctypes.PyDLL(str(Path(__file__).parent / 'native' / 'libplanted.so'))\n"
         ),
     },
+    "packed-module": {"packed_module/__init__.py": ""},
     "optional-user": {
         "optional_user/__init__.py": (
             "try:\n    import absent_speedups\nexcept ImportError:\n    absent_speedups = None\n"
@@ -245,6 +246,9 @@ def freezer(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
         content = dict(files)
         if name == "needs-native":
             content["needs_native/native/libplanted.so"] = an_extension()
+        if name == "packed-module":
+            suffix = sysconfig.get_config_var("EXT_SUFFIX")
+            content[f"packed_module/unicodedata{suffix}"] = an_extension("unicodedata")
         wheel = make_wheel(
             root / "wheels", name, "1.0", content, entry_points=ENTRY_POINTS.get(name, "")
         )

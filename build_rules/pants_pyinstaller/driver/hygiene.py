@@ -169,11 +169,8 @@ def _lazy(modules, files, early, open=open):
                 for dest in wanted:
                     unpack(dest)
                 folder = os.path.dirname(os.path.join(root, *wanted[-1].split("/")))
-                finder = sys.path_importer_cache.get(folder)
-                if finder is None:  # the directory was not there when it was first looked into
-                    sys.path_importer_cache.pop(folder, None)
-                elif hasattr(finder, "invalidate_caches"):
-                    finder.invalidate_caches()
+                # PyInstaller's finder never looks again into a directory that was not there when it was first asked.
+                sys.path_importer_cache.pop(folder, None)
                 modules.pop(name, None)
             return None
 
