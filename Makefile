@@ -67,3 +67,15 @@ PYTHON ?= python3
 .PHONY: bench
 bench:  ## Compare with PyInstaller by hand: RUNS=3 ONLY=clean,line PYTHON=python3 (3.11 or newer).
 	PYTHONPATH=bench:tests $(PYTHON) bench/compare.py --runs $(RUNS) --only $(ONLY) $(BENCH_OPTIONS)
+
+CACHE := $(PANTS) run build_rules/remote_cache:server --
+
+.PHONY: cache-server cache-status cache-stop
+cache-server:  ## Start a remote cache for this machine's clones: ARGS="--max-size 50G"; see docs/remote-cache.md.
+	$(CACHE) start $(ARGS)
+
+cache-status:  ## Whether the remote cache serves, and what a client may do.
+	$(CACHE) status $(ARGS)
+
+cache-stop:  ## Stop the remote cache; what it keeps stays.
+	$(CACHE) stop $(ARGS)

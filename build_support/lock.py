@@ -64,6 +64,7 @@ class Lock:
 
 LOCKS = (
     Lock("agent-runner", "3.13", tuple(PLATFORMS)),
+    Lock("buildgrid", "3.13"),
     Lock("cyclonedx", "3.13"),
     Lock("mypy", "3.13"),
     # Pants 2.17 pins releases that are older than wheels for Apple arm64 machines.

@@ -1,0 +1,1 @@
+"""A remote cache for Pants: BuildGrid's server over a directory of bounded size."""
