@@ -69,7 +69,7 @@ class Ended(Exception):
         self.number = number
 
 
-def environment(prefix: Path, loader: str) -> dict[str, str]:
+def environment(prefix: Path) -> dict[str, str]:
     """What Wine needs to know, besides what the caller's environment says to the program."""
     # Where this system keeps temporary files is no path for a Windows program; Wine gives it TEMP and TMP.
     inherited = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
@@ -120,12 +120,12 @@ def version_of(loader: str) -> str:
 
 def make_template(prefix: Path, loader: str, additions: Sequence[Path]) -> None:
     """Make a complete prefix at `prefix`."""
-    env = environment(prefix, loader)
+    env = environment(prefix)
     try:
         _run([loader, "wineboot", "--init"], env)
         _run([loader, "winecfg", "-v", WINDOWS_VERSION], env)
     finally:
-        end_server(prefix, loader)
+        end_server(prefix)
     # Wine must not "update" copies of this prefix whenever its own files are newer.
     (prefix / ".update-timestamp").write_text("disable\n")
     system32 = prefix / "drive_c/windows/system32"
@@ -167,9 +167,9 @@ def instantiate(source: Path, prefix: Path) -> None:
             shutil.copytree(path, disk / path.name, symlinks=True)
 
 
-def end_server(prefix: Path, loader: str) -> None:
+def end_server(prefix: Path) -> None:
     """End every process of a prefix, and wait until they and their server are gone."""
-    env = environment(prefix, loader)
+    env = environment(prefix)
     for option in ("-k", "-w"):
         subprocess.run(
             [_SERVER, option],
@@ -198,7 +198,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def private_prefix(source: Path, folder: Path | None, loader: str) -> Iterator[Path]:
+def private_prefix(source: Path, folder: Path | None) -> Iterator[Path]:
     """A prefix for one run below `folder`; afterwards its processes have ended and it is gone."""
     place = Path(tempfile.mkdtemp(prefix="wine-", dir=folder))
     prefix = place / "prefix"
@@ -208,7 +208,7 @@ def private_prefix(source: Path, folder: Path | None, loader: str) -> Iterator[P
     finally:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        end_server(prefix, loader)
+        end_server(prefix)
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -235,7 +235,7 @@ def run(command: Sequence[str], prefix: Path, loader: str, pass_signals: bool) -
     """The exit code of a program in a prefix; what it prints is passed on."""
     process = subprocess.Popen(
         [loader, *command],
-        env=environment(prefix, loader),
+        env=environment(prefix),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -279,7 +279,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         additions = sorted(options.system32.resolve().glob("*.dll"))
         ready = template(options.templates.resolve(), options.loader, additions)
-        with private_prefix(ready, options.prefixes, options.loader) as prefix:
+        with private_prefix(ready, options.prefixes) as prefix:
             return run(options.command, prefix, options.loader, options.pass_signals)
     except WineError as error:
         print(f"error: {error}", file=sys.stderr)
