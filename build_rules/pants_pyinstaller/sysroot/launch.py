@@ -9,7 +9,8 @@ SIGINT, SIGTERM, SIGHUP and the exit code are passed on; an end by signal N is t
 
 Everything that this changes lives in user, mount and PID namespaces of one process. When that ends,
 because its program did or because the kernel killed it with this one, the kernel ends all processes
-within and drops all mounts. Nothing is left to clean up, whatever signal came when.
+within and drops all mounts. Nothing is left to clean up, whatever signal came when. When the caller
+ends without a word, killed, this one ends within a second.
 
 qemu is registered for the machine's programs in the new user namespace's own binfmt_misc (Linux 6.7
 or newer), so that programs find their children run as well and the host isn't changed. On an older
@@ -71,6 +72,7 @@ MACHINES = {
 PRIVATE, HOST, REGISTER = "private", "host", "register"
 """Ways to have qemu run the children as well: see the module's docstring."""
 
+_CALLER_LOOK_S = 1.0
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -327,7 +329,7 @@ def launch(
     command: list[str],
 ) -> int:
     """Run `command`; returns its exit code, 128 + N for an end by signal N."""
-    work = os.getcwd()
+    work, caller = os.getcwd(), os.getppid()
     temporary = os.path.join(work, _TEMPORARY)
     os.makedirs(temporary, exist_ok=True)
     held_read, held_write = os.pipe()
@@ -349,8 +351,15 @@ def launch(
             print(f"error: {error}", file=sys.stderr, flush=True)
         finally:
             os._exit(126)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     _pass_on(first)
-    return _exit_code(os.waitpid(first, 0)[1])
+    while True:
+        ended, status = os.waitpid(first, os.WNOHANG)
+        if ended:
+            return _exit_code(status)
+        signal.sigtimedwait([signal.SIGCHLD], _CALLER_LOOK_S)
+        if os.getppid() != caller:  # it was killed and can't say that it waits no more
+            os.kill(first, signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:

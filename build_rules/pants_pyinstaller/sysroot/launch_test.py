@@ -114,6 +114,25 @@ def test_no_signal_at_any_time_leaves_a_process_or_a_mount(
     assert mounts() == before
 
 
+def test_it_ends_with_a_caller_that_is_killed(sysroot: Path, tmp_path: Path) -> None:
+    started = command(sysroot, "/usr/bin/python3", "-c", TREE, "end", "600.9")
+    caller = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess; subprocess.run({started!r})"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert caller.stdout is not None
+    assert caller.stdout.readline() == "started\n"
+    assert alive("600.9") != []
+    caller.kill()
+    caller.wait()
+    end = time.monotonic() + 10
+    while alive("600.9") and time.monotonic() < end:
+        time.sleep(0.02)
+    assert alive("600.9") == []
+
+
 def test_a_program_may_handle_a_signal(sysroot: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         command(sysroot, "/usr/bin/python3", "-c", TREE, "drain", "600.8"),
