@@ -215,8 +215,8 @@ def render_markdown(project: Project, ledger: Ledger, picture: str) -> str:
 # The picture
 # ---------------------------------------------------------------------------------------------
 
-_WIDTH, _HEIGHT = 800, 360
-_LEFT, _RIGHT, _TOP_MARGIN, _BOTTOM = 60, 170, 30, 50
+_WIDTH, _HEIGHT = 820, 360
+_LEFT, _RIGHT, _TOP_MARGIN, _BOTTOM = 60, 190, 30, 50
 _COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7")
 
 
