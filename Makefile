@@ -79,3 +79,9 @@ cache-status:  ## Whether the remote cache serves, and what a client may do.
 
 cache-stop:  ## Stop the remote cache; what it keeps stays.
 	$(CACHE) stop $(ARGS)
+
+GOAL ?= package ::
+
+.PHONY: cache-report
+cache-report:  ## What the caches did for GOAL="package ::", and why what ran had to.
+	$(PANTS) --cache-report-enabled $(GOAL)

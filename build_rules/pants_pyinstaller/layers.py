@@ -35,7 +35,7 @@ from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.errors import require_success
 from pants_pyinstaller.requests import SOURCES, FreezeRequest
-from pants_pyinstaller.subsystem import PyInstaller
+from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller
 from pants_pyinstaller.toolchain import Toolchain
 from pants_pyinstaller.wheels import Wheels, WheelsRequest
 
@@ -92,6 +92,7 @@ async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
             output_directories=(_OUTPUT,),
             description=run.description,
             level=LogLevel.INFO,
+            remote_cache_speculation_delay_millis=REMOTE_FIRST_MS,
         ),
     )
     require_success(result, what=run.description, repeat=run.address.spec)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.subsystems.setup import PythonSetup
@@ -21,12 +21,12 @@ from pants.backend.python.util_rules.pex_requirements import (
 )
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
 from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
-from pants.engine.process import FallibleProcessResult, ProcessResult
+from pants.engine.process import FallibleProcessResult, Process, ProcessResult
 from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 
 from pants_pyinstaller.errors import FreezeError, require_success
-from pants_pyinstaller.subsystem import PyInstaller, Uv
+from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller, Uv
 from pants_pyinstaller.toolchain import Toolchain
 
 GLIBC_LEVELS: tuple[str, ...] = (
@@ -166,8 +166,8 @@ async def install_requirements(
     if pyinstaller.macos_floor:
         env["MACOSX_DEPLOYMENT_TARGET"] = pyinstaller.macos_floor
     for choice in choices:
-        installed = await Get(
-            FallibleProcessResult,
+        process = await Get(
+            Process,
             VenvPexProcess(
                 venv,
                 argv=(
@@ -183,6 +183,11 @@ async def install_requirements(
                 output_directories=(_TARGET,),
                 description=request.description,
             ),
+        )
+        installed = await Get(
+            FallibleProcessResult,
+            Process,
+            replace(process, remote_cache_speculation_delay_millis=REMOTE_FIRST_MS),
         )
         if not _NO_WHEEL.search(installed.stderr):
             break

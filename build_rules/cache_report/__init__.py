@@ -1,0 +1,1 @@
+"""A Pants backend that says what caches did for a run, process by process."""

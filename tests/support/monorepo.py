@@ -1,0 +1,131 @@
+"""A small monorepo with our backend: N services, each a `pyinstaller_binary`, over M locks.
+
+The launcher, its locks and the backend are this repository's own; a lock's pins are taken from
+agent-runner's, so that every wheel that is installed is one that this repository uses anyway.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_LAUNCHER: Final = (
+    *("pants", "build_support/bootstrap.py"),
+    *(f"3rdparty/python/{name}.lock" for name in ("pants", "pex", "uv", "pyinstaller")),
+)
+_BACKEND: Final = Path("build_rules/pants_pyinstaller")
+
+DISTRIBUTIONS: Final = (
+    *("certifi", "idna", "h11", "sniffio", "packaging", "attrs", "tenacity", "python-dotenv"),
+    *("annotated-types", "typing-extensions"),
+)
+"""Small ones without requirements of their own, of which locks are combined."""
+
+_MODULES: Final = {
+    "attrs": "attr",
+    "python-dotenv": "dotenv",
+    "annotated-types": "annotated_types",
+    "typing-extensions": "typing_extensions",
+}
+
+_PANTS_TOML: Final = """\
+[GLOBAL]
+pants_version = "2.17.1"
+pythonpath = ["%(buildroot)s/build_rules"]
+backend_packages = ["pants.backend.python", "pants_pyinstaller"{backends}]
+pants_ignore = ["/.*/", "/dist/", "__pycache__", "/build_rules/"]
+dynamic_ui = false
+colors = false
+
+[anonymous-telemetry]
+enabled = false
+
+[source]
+root_patterns = ["/services"]
+
+[python]
+interpreter_versions_universe = ["3.9", "3.10", "3.11", "3.12", "3.13"]
+interpreter_constraints = ["CPython==3.13.*"]
+enable_resolves = true
+default_resolve = "lock-0"
+pip_version = "latest"
+invalid_lockfile_behavior = "ignore"
+
+[python.resolves]
+pyinstaller = "3rdparty/python/pyinstaller.lock"
+uv = "3rdparty/python/uv.lock"
+{resolves}
+
+[python-infer]
+use_rust_parser = true
+
+[uv]
+install_from_resolve = "uv"
+"""
+
+
+def pin(lock: str, name: str) -> str:
+    """The entry of one distribution in the text of a lock. Raises LookupError if it has none."""
+    block = re.search(rf"^{re.escape(name)}==[^\n]*\n(?:[ \t]+--hash=[^\n]*\n)+", lock, re.M)
+    if block is None:
+        raise LookupError(f"the lock pins no {name}")
+    return block[0]
+
+
+def combinations() -> Iterator[tuple[str, ...]]:
+    """Different sets of distributions, the small ones first; enough for 600 locks."""
+    for size in range(2, 6):
+        yield from itertools.combinations(DISTRIBUTIONS, size)
+
+
+def service_source(number: int, distributions: tuple[str, ...], line: str = "") -> str:
+    modules = [_MODULES.get(name, name.replace("-", "_")) for name in distributions]
+    imports = "\n".join(f"import {module}  # pants: no-infer-dep" for module in modules)
+    names = ", ".join(f"{module}.__name__" for module in modules)
+    return f"{imports}\n{line}\n\ndef main() -> None:\n    print({number}, {names})\n"
+
+
+def files(services: int, locks: int, agent_runner_lock: str) -> dict[str, str]:
+    """The generated files, by path: Pants' settings, locks, sources and BUILD files. Pure."""
+    chosen = list(itertools.islice(combinations(), locks))
+    resolves = "\n".join(
+        f'lock-{number} = "3rdparty/python/lock-{number}.lock"' for number in range(locks)
+    )
+    found = {"pants.toml": _PANTS_TOML.format(resolves=resolves, backends="")}
+    for number, distributions in enumerate(chosen):
+        found[f"3rdparty/python/lock-{number}.lock"] = "".join(
+            pin(agent_runner_lock, name) for name in sorted(distributions)
+        )
+    for number in range(services):
+        lock = number % locks
+        folder = f"services/service_{number}"
+        found[f"{folder}/__init__.py"] = ""
+        found[f"{folder}/main.py"] = service_source(number, chosen[lock])
+        found[f"{folder}/BUILD"] = (
+            f'python_sources(resolve="lock-{lock}")\n'
+            f'pyinstaller_binary(name="service-{number}", resolve="lock-{lock}",\n'
+            f'    entry_point="service_{number}.main:main")\n'
+        )
+    return found
+
+
+def make(repository: Path, folder: Path, services: int = 1, locks: int = 1) -> None:
+    """Write the monorepo to `folder`, which has to be empty or not there."""
+    for name in _LAUNCHER:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repository / name, target)
+    shutil.copytree(
+        repository / _BACKEND,
+        folder / _BACKEND,
+        ignore=shutil.ignore_patterns("*_test.py", "conftest.py", "BUILD", "__pycache__"),
+    )
+    lock = (repository / "3rdparty/python/agent-runner.lock").read_text()
+    for path, text in files(services, locks, lock).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
