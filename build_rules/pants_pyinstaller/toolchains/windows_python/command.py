@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import wine
@@ -32,14 +32,22 @@ def _system32(output: str, mingw: str) -> None:
     wine.make_system32(Path(output), MinGW(mingw))
 
 
+_PROGRAMS: Mapping[str, tuple[Callable[..., None], int]] = {
+    "python": (_python, 3),
+    "system32": (_system32, 2),
+}
+"""Each program by its name, and how many arguments it takes."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 1 for a mistake that a person can mend, 2 for a wrong call."""
-    program, *rest = arguments or ("",)
-    if (program, len(rest)) not in (("python", 3), ("system32", 2)):
+    name, *rest = arguments or ("",)
+    program, count = _PROGRAMS.get(name, (None, 0))
+    if program is None or len(rest) != count:
         print(_USAGE, file=sys.stderr)
         return 2
     try:
-        (_python if program == "python" else _system32)(*rest)
+        program(*rest)
     except AssemblyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
