@@ -85,3 +85,21 @@ GOAL ?= package ::
 .PHONY: cache-report
 cache-report:  ## What the caches did for GOAL="package ::", and why what ran had to.
 	$(PANTS) --cache-report-enabled $(GOAL)
+
+.PHONY: test-cache
+test-cache:  ## Builds against a remote cache that is down, slow, silent, damaged: about 15 minutes. PYTHON=python3.13 with pytest.
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/remote_cache
+
+SERVICES ?= 1,3
+LOCKS ?= 1
+
+.PHONY: bench-cache
+bench-cache:  ## What a remote cache saves, and how cost grows: SERVICES=1,10,100 LOCKS=1,10.
+	PYTHONPATH=bench:tests $(PYTHON) bench/cache.py --services $(SERVICES) --locks $(LOCKS) $(BENCH_OPTIONS)
+
+.PHONY: stores stores-trim
+stores:  ## What Pants keeps on this machine, and how large it is.
+	$(PYTHON) build_support/stores.py
+
+stores-trim:  ## Remove what has not been used for DAYS=30 of it.
+	$(PYTHON) build_support/stores.py trim --unused $(or $(DAYS),30)

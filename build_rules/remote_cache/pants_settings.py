@@ -25,7 +25,7 @@ def pants_toml(
         "remote_cache_rpc_timeout_millis = 10000",
     ]
     if writes:
-        lines.append("session_end_tasks_timeout = 600.0")
+        lines.append("session_end_tasks_timeout = 120.0")
     if ca_file:
         lines.append(f'remote_ca_certs_path = "{ca_file}"')
     if token_file:

@@ -17,7 +17,7 @@ _LAUNCHER: Final = (
     *("pants", "build_support/bootstrap.py"),
     *(f"3rdparty/python/{name}.lock" for name in ("pants", "pex", "uv", "pyinstaller")),
 )
-_BACKEND: Final = Path("build_rules/pants_pyinstaller")
+_BACKENDS: Final = (Path("build_rules/pants_pyinstaller"), Path("build_rules/cache_report"))
 
 DISTRIBUTIONS: Final = (
     *("certifi", "idna", "h11", "sniffio", "packaging", "attrs", "tenacity", "python-dotenv"),
@@ -36,7 +36,7 @@ _PANTS_TOML: Final = """\
 [GLOBAL]
 pants_version = "2.17.1"
 pythonpath = ["%(buildroot)s/build_rules"]
-backend_packages = ["pants.backend.python", "pants_pyinstaller"{backends}]
+backend_packages = ["pants.backend.python", "pants_pyinstaller", "cache_report"]
 pants_ignore = ["/.*/", "/dist/", "__pycache__", "/build_rules/"]
 dynamic_ui = false
 colors = false
@@ -65,6 +65,9 @@ use_rust_parser = true
 
 [uv]
 install_from_resolve = "uv"
+
+[cache-report]
+enabled = true
 """
 
 
@@ -95,7 +98,7 @@ def files(services: int, locks: int, agent_runner_lock: str) -> dict[str, str]:
     resolves = "\n".join(
         f'lock-{number} = "3rdparty/python/lock-{number}.lock"' for number in range(locks)
     )
-    found = {"pants.toml": _PANTS_TOML.format(resolves=resolves, backends="")}
+    found = {"pants.toml": _PANTS_TOML.format(resolves=resolves)}
     for number, distributions in enumerate(chosen):
         found[f"3rdparty/python/lock-{number}.lock"] = "".join(
             pin(agent_runner_lock, name) for name in sorted(distributions)
@@ -119,11 +122,12 @@ def make(repository: Path, folder: Path, services: int = 1, locks: int = 1) -> N
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(repository / name, target)
-    shutil.copytree(
-        repository / _BACKEND,
-        folder / _BACKEND,
-        ignore=shutil.ignore_patterns("*_test.py", "conftest.py", "BUILD", "__pycache__"),
-    )
+    for backend in _BACKENDS:
+        shutil.copytree(
+            repository / backend,
+            folder / backend,
+            ignore=shutil.ignore_patterns("*_test.py", "conftest.py", "BUILD", "__pycache__"),
+        )
     lock = (repository / "3rdparty/python/agent-runner.lock").read_text()
     for path, text in files(services, locks, lock).items():
         target = folder / path

@@ -1,0 +1,115 @@
+"""What a cache may do to a build: spare it work, or nothing. Never other bytes, never a hang.
+
+Real servers and real builds of a small program; faults of the network by a proxy on loopback, of the
+disk by changed files. Run by `make test-cache`: a build inside of Pants' own test would wait for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from support.cache_builds import Build, Filled, StartServer, Workplace
+from support.ports import free_port
+from support.tcp_proxy import Mode, TcpProxy
+
+
+def assert_same(build: Build, filled: Filled) -> None:
+    assert build.exit_code == 0, build.output
+    assert build.sha256 == filled.first.sha256
+
+
+def test_another_clone_freezes_nothing(
+    filled: Filled, start: StartServer, tmp_path: Path, launcher: Path
+) -> None:
+    """Elsewhere, with another home and nothing stored: no wheel is installed, nothing is frozen."""
+    build = Workplace(tmp_path / "else where", launcher).build(start().address)
+    assert_same(build, filled)
+    assert build.ran == []
+    assert build.hits == len(filled.first.ran)
+
+
+def test_down_at_the_start(filled: Filled, workplace: Workplace) -> None:
+    build = workplace.build(f"127.0.0.1:{free_port()}")
+    assert_same(build, filled)
+    assert sorted(build.ran) == sorted(filled.first.ran)
+    assert "WARN" in build.output
+
+
+def test_dies_in_the_middle(filled: Filled, start: StartServer, workplace: Workplace) -> None:
+    with TcpProxy(start().target, cut_after=3_000_000) as proxy:
+        build = workplace.build(proxy.address)
+        assert proxy.was_cut
+    assert_same(build, filled)
+    assert build.ran
+
+
+def test_slow(filled: Filled, start: StartServer, workplace: Workplace) -> None:
+    """What takes longer than a process is made here; the build does not wait for the rest."""
+    with TcpProxy(start().target, bytes_per_s=500_000) as proxy:
+        build = workplace.build(proxy.address)
+        assert proxy.connections
+    assert_same(build, filled)
+
+
+def test_hanging(filled: Filled, start: StartServer, workplace: Workplace) -> None:
+    with TcpProxy(start().target, mode=Mode.SILENT) as proxy:
+        build = workplace.build(proxy.address, session_end_tasks_timeout="20.0")
+        assert proxy.connections
+    assert_same(build, filled)
+    assert build.hits == 0
+
+
+def test_the_token_is_refused(
+    filled: Filled, start: StartServer, workplace: Workplace, tmp_path: Path
+) -> None:
+    secret, token = tmp_path / "secret", tmp_path / "token"
+    secret.write_text("s" * 40)
+    secret.chmod(0o600)
+    token.write_text("no.such.token")
+    build = workplace.build(
+        start("--secret-file", str(secret)).address, remote_oauth_bearer_token_path=str(token)
+    )
+    assert_same(build, filled)
+    assert build.hits == 0
+    assert "Unauthenticated" in build.output
+
+
+def blobs(folder: Path) -> list[Path]:
+    return [path for path in (folder / "cas/objects").glob("*/*") if path.is_file()]
+
+
+def corrupt(folder: Path) -> None:
+    for path in blobs(folder):
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def remove_some(folder: Path) -> None:
+    for number, path in enumerate(sorted(blobs(folder))):
+        if number % 3 == 0:
+            path.unlink()
+
+
+def misdirect(folder: Path) -> None:
+    """Each result names an output by a wrong digest, under a checksum that is right."""
+    for path in (folder / "actions").glob("*/*"):
+        result = path.read_bytes()[32:]
+        digest = re.search(rb"[0-9a-f]{64}", result)
+        assert digest is not None
+        wrong = result.replace(digest[0], digest[0][::-1])
+        path.write_bytes(hashlib.sha256(wrong).digest() + wrong)
+
+
+@pytest.mark.parametrize("damage", [corrupt, remove_some, misdirect])
+def test_a_damaged_cache(
+    filled: Filled, start: StartServer, workplace: Workplace, damage: object
+) -> None:
+    """It is found out and mended: the same build elsewhere has all again."""
+    server = start(damage=damage)
+    build = workplace.build(server.address)
+    assert_same(build, filled)
+    assert build.ran

@@ -1,0 +1,134 @@
+"""Builds of a small monorepo by Pants, each with a local store of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from support import monorepo
+from support.cache_server import CacheServer
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+BOUND_S: Final = 900.0
+"""No build may take longer, whatever its cache does, in seconds."""
+
+_DROPPED: Final = re.compile(r"PANTS_|PYTHON|VIRTUAL_ENV|XDG_")
+
+
+@dataclass(frozen=True)
+class Build:
+    """One run of Pants. counters: Pants' own; sha256: of the executable, None without one."""
+
+    exit_code: int
+    output: str
+    counters: Mapping[str, int]
+    processes: tuple[Mapping[str, str], ...]
+    sha256: str | None
+
+    @property
+    def hits(self) -> int:
+        return self.counters.get("remote_cache_requests_cached", 0)
+
+    @property
+    def ran(self) -> list[str]:
+        """What ran here of that whose results are kept."""
+        return [
+            one["description"]
+            for one in self.processes
+            if one["source"] == "Ran" and one["cacheable"]
+        ]
+
+
+class Workplace:
+    """A clone at `folder` with a home directory, a local store and caches of its own.
+
+    launcher: where the launcher `pants` has its installations. caches: Pants' named caches, for
+    builds that need not be without them; None: new ones.
+    """
+
+    def __init__(self, folder: Path, launcher: Path, caches: Path | None = None) -> None:
+        self.root = folder / "clone"
+        self._home = folder / "home"
+        self._home.mkdir(parents=True)
+        self._launcher = launcher
+        self._caches = caches
+        monorepo.make(REPOSITORY, self.root)
+
+    def build(self, cache: str | None, **settings: str) -> Build:
+        """`./pants package`. cache: the server's HOST:PORT. settings: more of Pants' options.
+
+        Raises subprocess.TimeoutExpired after BOUND_S.
+        """
+        environment = {
+            name: value for name, value in os.environ.items() if not _DROPPED.match(name)
+        }
+        if "PIP_CONFIG_FILE" not in environment:
+            for candidate in (".config/pip/pip.conf", ".pip/pip.conf"):
+                if (path := Path(os.environ.get("HOME", "/"), candidate)).is_file():
+                    environment["PIP_CONFIG_FILE"] = str(path)
+        environment |= {
+            "HOME": str(self._home),
+            "PANTS_SETUP_CACHE": str(self._launcher),
+            "PANTS_PANTSRC": "false",
+            "PANTS_CACHE_REPORT_FILE": str(self._home / "report.json"),
+        }
+        if self._caches is not None:
+            environment["PANTS_NAMED_CACHES_DIR"] = str(self._caches)
+        if cache is not None:
+            environment |= {
+                "PANTS_REMOTE_STORE_ADDRESS": f"grpc://{cache}",
+                "PANTS_REMOTE_INSTANCE_NAME": "main",
+                "PANTS_REMOTE_CACHE_READ": "true",
+                "PANTS_REMOTE_CACHE_WRITE": "true",
+                "PANTS_REMOTE_CACHE_RPC_TIMEOUT_MILLIS": "10000",
+                "PANTS_SESSION_END_TASKS_TIMEOUT": "120.0",
+            }
+        environment |= {f"PANTS_{name.upper()}": value for name, value in settings.items()}
+        shutil.rmtree(self.root / "dist", ignore_errors=True)
+        report = self._home / "report.json"
+        report.unlink(missing_ok=True)
+        done = subprocess.run(
+            ["./pants", "--no-pantsd", "package", "::"],
+            cwd=self.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=BOUND_S,
+            check=False,
+        )
+        found = json.loads(report.read_text()) if report.exists() else {}
+        executable = self.root / "dist/services.service_0/service-0"
+        return Build(
+            done.returncode,
+            done.stdout,
+            found.get("counters", {}),
+            tuple(found.get("processes", ())),
+            hashlib.sha256(executable.read_bytes()).hexdigest() if executable.exists() else None,
+        )
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A cache's folder after the build `first`, and what another server over it needs."""
+
+    python: Path
+    folder: Path
+    first: Build
+
+    def copy(self, folder: Path) -> Path:
+        """The folder for a test that damages it."""
+        shutil.copytree(self.folder, folder)
+        return folder
+
+
+StartServer = Callable[..., CacheServer]
