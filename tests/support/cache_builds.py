@@ -62,8 +62,10 @@ class Workplace:
         self._caches = caches
         monorepo.make(REPOSITORY, self.root)
 
-    def build(self, cache: str | None, **settings: str) -> Build:
+    def build(self, cache: str | None, *, prefix: tuple[str, ...] = (), **settings: str) -> Build:
         """`./pants package`. cache: the server's HOST:PORT. settings: more of Pants' options.
+
+        prefix: a command that runs another.
 
         Raises subprocess.TimeoutExpired after BOUND_S.
         """
@@ -96,7 +98,7 @@ class Workplace:
         report = self._home / "report.json"
         report.unlink(missing_ok=True)
         done = subprocess.run(
-            ["./pants", "--no-pantsd", "package", "::"],
+            [*prefix, "./pants", "--no-pantsd", "package", "::"],
             cwd=self.root,
             env=environment,
             stdin=subprocess.DEVNULL,
