@@ -19,7 +19,10 @@ from . import archive, bundle, contract, interpreter, recorder
 from .errors import DriverError
 
 PATIENCE = 120.0
-"""Seconds without progress after which the module being imported counts as hanging."""
+"""Seconds without progress after which the module being imported counts as hanging, unless it only lacks a processor:
+see ``is_stuck``."""
+
+_IDLE = 2.0
 
 NEVER_IMPORTED = ("antigravity", "this", "__hello__", "__main__", "idlelib", "turtledemo", "test")
 """Modules whose import is a program of its own: a browser opens, text is printed."""
@@ -154,17 +157,37 @@ def _ended(code: int) -> str:
     return f"ended by signal {-code}" if code < 0 else f"exit code {code}"
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """CPU time of a running process so far; None where the system does not tell (no /proc)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def is_stuck(wall: float, cpu: float | None) -> bool:
+    """Whether a process without progress hangs: it waits for something, or runs without an end.
+
+    One that could not run for want of a processor (an emulated one on a busy machine) does neither.
+
+    :param wall, cpu: seconds since its last progress; ``cpu`` None: not known.
+    """
+    return wall > PATIENCE and (cpu is None or cpu < _IDLE or cpu > PATIENCE)
+
+
 def _watch(process: subprocess.Popen[bytes], out: str) -> bool:
     """Wait; True when the process had to be killed for want of progress."""
-    size, since = -1, time.monotonic()
+    size, since, used = -1, time.monotonic(), 0.0
     while True:
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            now = os.path.getsize(out)
+            now, total = os.path.getsize(out), cpu_seconds(process.pid)
             if now != size:
-                size, since = now, time.monotonic()
-            elif time.monotonic() - since > PATIENCE:
+                size, since, used = now, time.monotonic(), total or 0.0
+            elif is_stuck(time.monotonic() - since, None if total is None else total - used):
                 process.kill()
                 process.wait()
                 return True

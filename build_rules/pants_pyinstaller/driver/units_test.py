@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -140,6 +141,28 @@ def test_broken_objdump_stops_before_anything_is_built(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(DriverError, match=r"objdump does not work on this machine: .*libctf.so.0"):
         preflight.check_tools(strip=True)
+
+
+def test_a_process_that_only_lacks_a_processor_does_not_hang() -> None:
+    late = probing.PATIENCE + 1
+    assert probing.is_stuck(late, 0.1)  # it waits
+    assert probing.is_stuck(late, late)  # it runs in circles
+    assert not probing.is_stuck(late, probing.PATIENCE / 3)
+    assert not probing.is_stuck(probing.PATIENCE - 1, 0.0)
+    assert probing.is_stuck(late, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_cpu_time_of_another_process() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            end = time.monotonic() + 60
+            while not probing.cpu_seconds(busy.pid) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert probing.cpu_seconds(busy.pid)
+        finally:
+            busy.kill()
+    assert probing.cpu_seconds(busy.pid) is None
 
 
 def test_a_request_survives_its_json() -> None:
