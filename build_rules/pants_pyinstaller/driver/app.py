@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import contract, firstparty, index, scan, selection
+from . import compiled, contract, firstparty, index, scan, selection
 from .distributions import normalize
 from .errors import DriverError, listing
 from .progress import step
@@ -269,7 +269,7 @@ def _hidden(
 
 def _write_script(blob: Any, text: str, label: str, name: str) -> list[int]:
     try:
-        code = compile(text, name + ".py", "exec", dont_inherit=True)
+        code = compiled.compile_alike(text, name + ".py")
     except SyntaxError as error:
         raise DriverError(f"{label}:{error.lineno}: {error.msg}") from None
     data = marshal.dumps(code)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from . import app as app_module
-from . import archive, contract, hygiene, index, selection
+from . import archive, compiled, contract, hygiene, index, selection
 from .errors import DriverError
 
 CONTENTS = "_internal"
@@ -133,7 +133,7 @@ def hygiene_code(layer: index.Index, lazy: str = "") -> bytes:
     text = hygiene.source(
         {"ca_file": layer.python.get("ca_file", ""), "ca_path": layer.python.get("ca_path", "")}
     )
-    return marshal.dumps(compile(lazy + text, "pyi_rth_hygiene.py", "exec", dont_inherit=True))
+    return marshal.dumps(compiled.compile_alike(lazy + text, "pyi_rth_hygiene.py"))
 
 
 def options(

@@ -21,6 +21,9 @@ from typing import Any, NamedTuple
 
 from . import scan
 
+_VERSION = 2
+"""Changes with the code that is made of a source, as entries of the cache have to."""
+
 PYZ_LEVEL = 6
 """zlib level of code: 9 costs three times the CPU for 1 % (27.8 against 27.5 MB on 10,000 modules)."""
 
@@ -52,14 +55,30 @@ def code_filename(path: str) -> str:
     return path.replace("/", os.sep)
 
 
+def compile_alike(source: bytes | str, filename: str, optimize: int = 0) -> CodeType:
+    """The code of ``source``, the same whatever this process has compiled before.
+
+    CPython 3.13 lets equal frozensets of one file be one object, unless one of their strings was interned already, by
+    any other code; marshal writes down the difference. The second time all strings are, for the first code lives.
+
+    :raises SyntaxError, ValueError: no Python of this version.
+    """
+    first = compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
+    if not any(
+        type(constant) is frozenset
+        for part in scan.code_objects(first)
+        for constant in part.co_consts
+    ):
+        return first
+    return compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
+
+
 def compile_module(source: bytes, path: str, optimize: int) -> tuple[CodeType | None, scan.Scan]:
     """Code and scan of one source; no code when it does not compile."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            code = compile(
-                source, code_filename(path), "exec", dont_inherit=True, optimize=optimize
-            )
+            code = compile_alike(source, code_filename(path), optimize)
         except UnicodeDecodeError:
             return None, scan.Scan((), frozenset())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -82,7 +101,9 @@ def _utf8(source: bytes) -> bytes:
 def _key(unit: Unit, sources: Sequence[bytes], optimize: int) -> str:
     state = hashlib.sha256()
     state.update(
-        repr((scan.VERSION, PYZ_LEVEL, optimize, sys.version, importlib.util.MAGIC_NUMBER)).encode()
+        repr(
+            (_VERSION, scan.VERSION, PYZ_LEVEL, optimize, sys.version, importlib.util.MAGIC_NUMBER)
+        ).encode()
     )
     for path, source in zip(unit.paths, sources):
         state.update(f"\0{path}\0{len(source)}\0".encode())

@@ -380,7 +380,7 @@ class _Layer:
 
     def _script(self, blob: Any, name: str, kind: str, path: str, edges: list[int]) -> index.Script:
         with open(path, "rb") as file:
-            code = compile(file.read(), name + ".py", "exec", dont_inherit=True, optimize=0)
+            code = compiled.compile_alike(file.read(), name + ".py")
         data = marshal.dumps(code)
         offset = blob.tell()
         blob.write(data)
@@ -505,13 +505,7 @@ class _Layer:
                 item.files.append(self._add(stem + ".py", path, "data"))
             if _ModuleCollectionMode.PYC in mode:
                 with open(path, "rb") as file:
-                    code = compile(
-                        file.read(),
-                        stem + ".py",
-                        "exec",
-                        dont_inherit=True,
-                        optimize=self.request.optimize,
-                    )
+                    code = compiled.compile_alike(file.read(), stem + ".py", self.request.optimize)
                 target = os.path.join(self.work, "pyc", stem + ".pyc")
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 with open(target, "wb") as out:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import (
+    compiled,
     conflicts,
     contract,
     distributions,
@@ -282,3 +283,27 @@ def test_an_executables_properties_come_from_the_build_information() -> None:
         "ProductName": "tool",
         "ProductVersion": "1.2.3",
     }
+
+
+_COMPILE = """
+import hashlib, marshal, sys
+sys.path.insert(0, sys.argv[1])
+from pants_pyinstaller.driver import compiled
+kept = compile(sys.argv[2], "other.py", "exec")
+text = "def a(x): return x in {'qx_one', 'qx_two'}\\ndef b(x): return x in {'qx_one', 'qx_two'} or 5\\n"
+for compiler in (compiled.compile_alike, lambda text, name: compile(text, name, "exec")):
+    print(hashlib.sha256(marshal.dumps(compiler(text, "same.py"))).hexdigest())
+"""
+
+
+def test_code_is_the_same_whatever_was_compiled_before() -> None:
+    root = str(Path(compiled.__file__).parents[2])
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", _COMPILE, root, before], capture_output=True, text=True
+        ).stdout.split()
+        for before in ("pass", "qx_one = 1")
+    ]
+    assert said[0][0] == said[1][0]
+    if sys.version_info[:2] == (3, 13):
+        assert said[0][1] != said[1][1], "Python no longer needs this"
