@@ -102,7 +102,7 @@ def _empty_wine(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launche
     return Launcher(
         (
             *(sys.executable, "-I", str(toolchains / "wine_launch.py"), "--pass-signals"),
-            *("--templates", str(folder / "templates"), "--system32", str(system32)),
+            *("--cache", str(folder / "wine"), "--system32", str(system32)),
             *("--loader", wine, "--"),
         ),
         seen=lambda path: "Z:" + str(path).replace("/", "\\"),

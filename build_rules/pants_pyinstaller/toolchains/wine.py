@@ -51,7 +51,7 @@ _REQUIREMENTS = f"{_ASSEMBLER}/windows-python.lock"
 _OUTPUT = "out"
 _PYTHON = "windows_python"
 _SYSTEM32 = "wine_system32"
-_TEMPLATES = ".wine"
+_CACHE = ".wine"
 _DESCRIPTIONS = {
     "python": "Assemble Python for Windows",
     "system32": "Compile what Wine lacks of Windows",
@@ -236,7 +236,7 @@ async def find_wine_toolchain(
         version=native.version,
         content=content,
         command=(
-            *(*native.command, "-I", _LAUNCHER, "--templates", _TEMPLATES, "--prefixes", "."),
+            *(*native.command, "-I", _LAUNCHER, "--cache", _CACHE),
             *("--system32", _SYSTEM32, "--loader", installed.paths["wine"]),
             *("--", f"{_PYTHON}/python.exe"),
         ),
@@ -251,7 +251,7 @@ async def find_wine_toolchain(
         python=native.python,
         mounts=FrozenDict({_PYTHON: windows.digest, _SYSTEM32: additions.digest}),
         files=programs.launcher,
-        caches=FrozenDict({"pyinstaller_wine": _TEMPLATES}),
+        caches=FrozenDict({"pyinstaller_wine": _CACHE}),
     )
 
 

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pants_pyinstaller.toolchains import wine_launch
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Wine's launcher is for Linux")
 
 PROGRAM = Path(wine_launch.__file__)
 
@@ -36,12 +40,14 @@ echo "$1" >> "$STARTS"
 
 
 class Surroundings:
-    """A machine with the stand-ins, a folder of templates and one of DLLs to add."""
+    """A machine with the stand-ins, a cache and a folder of DLLs to add."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.templates = folder / "templates"
+        self.cache = folder / "cache"
         self.starts = folder / "starts"
+        self.gate = folder / "gate"
+        os.mkfifo(self.gate)
         self.system32 = folder / "system32"
         self.system32.mkdir()
         for name in ("there.dll", "added.dll"):
@@ -57,13 +63,20 @@ class Surroundings:
             "TMPDIR": str(folder),
         }
 
-    def start(self, script: str, *options: str, **env: str) -> subprocess.Popen[str]:
-        (self.folder / "script").write_text(script)
+    def start(
+        self, script: str, *options: str, caller: bool = False, **env: str
+    ) -> subprocess.Popen[str]:
+        """Run a script; with `caller` the process that is returned only calls the launcher."""
+        path = Path(tempfile.mkdtemp(dir=self.folder), "script")
+        path.write_text(script)
+        command = [
+            *(sys.executable, "-I", str(PROGRAM), "--cache", str(self.cache)),
+            *("--system32", str(self.system32), *options, "--", str(path)),
+        ]
+        if caller:
+            command = [sys.executable, "-c", f"import subprocess; subprocess.run({command!r})"]
         return subprocess.Popen(
-            [
-                *(sys.executable, "-I", str(PROGRAM), "--templates", str(self.templates)),
-                *("--system32", str(self.system32), *options, "--", str(self.folder / "script")),
-            ],
+            command,
             env={**self.env, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,8 +88,30 @@ class Surroundings:
         output, errors = process.communicate(timeout=60)
         return process.returncode, output, errors
 
-    def prefixes(self) -> list[Path]:
-        return sorted(self.folder.glob("wine-*"))
+    def places(self) -> list[Path]:
+        return sorted(self.cache.glob("run-*"))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that its parent has not looked after does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def janitors(launcher: int) -> list[int]:
+    """Children of a launcher that are the same program."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()
+    own = Path(f"/proc/{launcher}/cmdline").read_bytes()
+    return [int(pid) for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
+
+
+def wait_until(done: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -95,10 +130,10 @@ def test_a_program_gets_a_prefix_of_its_own_and_its_exit_code_counts(
     code, output, errors = machine.run(script)
 
     assert (code, output, errors) == (7, "ours\nours\n", "oops\n")
-    (template,) = (path for path in machine.templates.iterdir() if path.is_dir())
+    (template,) = (path for path in machine.cache.iterdir() if path.is_dir())
     assert (template / "system.reg").read_text() == "registry\n"
     assert list((template / "drive_c/users/me").iterdir()) == []
-    assert machine.prefixes() == []
+    assert machine.places() == []
 
 
 def test_a_template_is_made_once_for_a_version_and_a_half_made_one_anew(
@@ -123,23 +158,19 @@ def test_without_wine_the_package_is_named(machine: Surroundings) -> None:
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_program_and_its_children(
     machine: Surroundings, number: signal.Signals
 ) -> None:
-    process = machine.start("sleep 1000 & echo $! $$; wait")
+    process = machine.start("setsid sleep 1000 & echo $! $$; wait")
     assert process.stdout is not None
-    child, program = map(int, process.stdout.readline().split())
+    pids = list(map(int, process.stdout.readline().split()))
 
     process.send_signal(number)
-    # The stand-in's server ends nobody: the launcher waits for its children, as the reaper that it is.
-    os.kill(child, signal.SIGKILL)
 
     assert process.wait(timeout=60) == 128 + number
-    assert machine.starts.read_text().split()[-2:] == ["-k", "-w"]
-    assert machine.prefixes() == []
-    with pytest.raises(ProcessLookupError):
-        os.kill(program, 0)
+    assert machine.places() == []
+    assert [pid for pid in pids if is_alive(pid)] == []
 
 
 def test_a_signal_may_be_a_ctrl_c_for_the_program_and_its_children(machine: Surroundings) -> None:
@@ -161,23 +192,49 @@ def test_a_signal_may_be_a_ctrl_c_for_the_program_and_its_children(machine: Surr
     output, _ = process.communicate(timeout=60)
 
     assert (process.returncode, sorted(output.split())) == (5, ["child", "program"])
-    assert machine.prefixes() == []
+    assert machine.places() == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
-def test_a_killed_launcher_takes_its_program_along(machine: Surroundings) -> None:
-    process = machine.start("echo $$; exec sleep 1000")
+def test_a_killed_launcher_leaves_nothing(machine: Surroundings) -> None:
+    process = machine.start("setsid sleep 1000 & echo $! $$; wait")
+    assert process.stdout is not None
+    pids = list(map(int, process.stdout.readline().split()))
+
+    process.kill()
+    process.wait(timeout=60)
+
+    wait_until(lambda: not any(map(is_alive, pids)) and machine.places() == [])
+
+
+def test_a_launch_removes_what_no_process_looks_after_and_leaves_the_others(
+    machine: Surroundings,
+) -> None:
+    remains = machine.start("echo $$ $PPID; sleep 1000")
+    other = machine.start("echo; read line < $GATE; echo done", GATE=str(machine.gate))
+    assert remains.stdout is not None
+    assert other.stdout is not None
+    program, launcher = map(int, remains.stdout.readline().split())
+    other.stdout.readline()
+    for pid in (*janitors(launcher), launcher):
+        os.kill(pid, signal.SIGKILL)
+    remains.wait(timeout=60)
+    assert len(machine.places()) == 2
+
+    assert machine.run("exit 0")[0] == 0
+
+    assert not is_alive(program)
+    assert len(machine.places()) == 1
+    machine.gate.write_text("\n")
+    assert (other.communicate(timeout=60)[0], other.returncode) == ("done\n", 0)
+    assert machine.places() == []
+
+
+def test_it_ends_with_a_caller_that_is_killed(machine: Surroundings) -> None:
+    process = machine.start("echo $$; exec sleep 1000", caller=True)
     assert process.stdout is not None
     program = int(process.stdout.readline())
 
     process.kill()
     process.wait(timeout=60)
 
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{program}").exists() and time.monotonic() < deadline:
-        state = Path(f"/proc/{program}/stat").read_text().rpartition(")")[2].split()[0]
-        if state == "Z":  # dead; its new parent has not looked yet
-            break
-        time.sleep(0.1)
-    else:
-        assert not Path(f"/proc/{program}").exists()
+    wait_until(lambda: not is_alive(program) and machine.places() == [])
