@@ -92,10 +92,11 @@ test-cache:  ## Builds against a remote cache that is down, slow, silent, damage
 
 SERVICES ?= 1,3
 LOCKS ?= 1
+AGENT_RUNNER ?= 1
 
 .PHONY: bench-cache
-bench-cache:  ## What a remote cache saves, and how cost grows: SERVICES=1,10,100 LOCKS=1,10.
-	PYTHONPATH=bench:tests $(PYTHON) bench/cache.py --services $(SERVICES) --locks $(LOCKS) $(BENCH_OPTIONS)
+bench-cache:  ## What a remote cache saves, and how cost grows: SERVICES=1,10,100 LOCKS=1,10 AGENT_RUNNER=1,10.
+	PYTHONPATH=bench:tests $(PYTHON) bench/cache.py --agent-runner "$(AGENT_RUNNER)" --services "$(SERVICES)" --locks "$(LOCKS)" $(BENCH_OPTIONS)
 
 .PHONY: stores stores-trim
 stores:  ## What Pants keeps on this machine, and how large it is.

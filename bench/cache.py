@@ -1,14 +1,16 @@
-"""Builds monorepos of N services over M locks with and without a remote cache.
+"""Measures what a remote cache saves, with this repository and with monorepos of N services over M locks.
 
-    make bench-cache                             1 and 3 services over one lock
+    make bench-cache                             agent-runner; 1 and 3 services over one small lock
     make bench-cache SERVICES=1,10,100 LOCKS=1   and as many as there is time for
     PYTHONPATH=bench:tests python3 bench/cache.py --help
 
-Each size has a cache server of its own, reached through a proxy that counts bytes. Steps: `cold`
-(nothing stored, no cache), `fill` (nothing stored, an empty cache), `local` (again, all stored),
-`line` (one line of one service changed), `remote` (another clone elsewhere, nothing stored), `down`
-(as `cold`, but a cache is set that nobody serves). Clones have homes, local stores and daemons of
-their own; the start of a daemon is not counted. The results go to dist/bench/cache.json.
+Each has a cache server of its own, reached through a proxy that counts bytes. Steps: `fill` (nothing
+stored, an empty cache), `local` (again, all stored), `line` (one line of one service changed),
+`remote` (another clone elsewhere, nothing stored), `cold` (nothing stored, no cache), `down` (as
+`cold`, but a cache is set that nobody serves). Clones have homes, local stores and daemons of their
+own; the start of a daemon is not counted. They share the caches of wheels, which `fill` warms: cold
+and down build without downloads, and so differ in nothing else. The results go to
+dist/bench/cache.json.
 """
 
 from __future__ import annotations
@@ -26,42 +28,52 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from comparison.command_line import (
+    can_measure,
+    launcher_cache,
+    numbers,
+    say,
+    some_of,
+    write,
+)
 from comparison.growth import Growth, Step, bars, document, table, verdicts
 from comparison.processes import CommandFailed, measure
+from comparison.subjects import REPOSITORY, Generated, Subject, ThisRepository
 from comparison.workspaces import SURROUNDINGS, builder_environment
-from support import monorepo
 from support.cache_server import CacheServer, make_python
 from support.ports import free_port
 from support.tcp_proxy import TcpProxy
 
-REPOSITORY: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = Path("dist/bench/cache.json")
-STEPS: Final = ("cold", "fill", "local", "line", "remote", "down")
+STEPS: Final = ("fill", "local", "line", "remote", "cold", "down")
 _STOP_S: Final = 30.0
 
 
 class Clone:
-    """A monorepo with a home of its own. cache: HOST:PORT of a server, or None."""
+    """A clone of `subject` with a home of its own; caches: Pants' named caches."""
 
-    def __init__(self, folder: Path, launcher: Path, size: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, launcher: Path, caches: Path, subject: Subject) -> None:
         self.root = folder / "clone"
+        self.subject = subject
         self._folder = folder
         home = folder / "home"
         home.mkdir(parents=True)
         self._environment = builder_environment(os.environ, home, SURROUNDINGS[0]) | {
             "PANTS_SETUP_CACHE": str(launcher),
             "PANTS_PANTSRC": "false",
+            "PANTS_NAMED_CACHES_DIR": str(caches),
+            "PANTS_CACHE_REPORT_ENABLED": "true",
             "PANTS_CACHE_REPORT_FILE": str(folder / "report.json"),
         }
-        monorepo.make(REPOSITORY, self.root, *size)
+        subject.make(self.root)
 
     @contextlib.contextmanager
     def daemon(self, cache: str | None) -> Iterator[int]:
-        """A daemon whose builds use this cache. Raises CommandFailed."""
+        """A daemon whose builds use the cache at HOST:PORT, or none. Raises CommandFailed."""
         self._use(cache)
         self._measure("--version")
         pid = int(next(self.root.glob(".pids/*/pantsd/pid")).read_text())
@@ -116,18 +128,17 @@ class Clone:
             step.usage, after[0] - before[0], after[1] - before[1], hits=step.hits, ran=step.ran
         )
 
+    @property
+    def binary(self) -> Path:
+        return self.root / "dist" / self.subject.binary
+
     def executables(self) -> dict[str, str]:
         """SHA-256 of each executable, by name."""
         return {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted((self.root / "dist").glob("*/*"))
-            if not path.suffix
+            if path.is_file() and os.access(path, os.X_OK)
         }
-
-    def change_line(self) -> None:
-        """One line more in the first service."""
-        with (self.root / "services/service_0/main.py").open("a") as file:
-            file.write("CHANGED_BY_BENCHMARK = 1\n")
 
 
 def peak_bytes(pid: int) -> int:
@@ -142,31 +153,24 @@ def kept_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def measure_size(
-    size: tuple[int, int], folder: Path, launcher: Path, python: Path, only: Sequence[str]
+def measure_all(
+    subject: Subject, folder: Path, launcher: Path, python: Path, only: Sequence[str]
 ) -> Growth:
-    """All steps of one size. Raises CommandFailed."""
+    """All steps of one subject. Raises CommandFailed."""
     steps: dict[str, Step] = {}
     made: list[dict[str, str]] = []
+
+    def clone(*place: str) -> Clone:
+        return Clone(folder.joinpath(*place), launcher, folder / "caches", subject)
 
     def add(name: str, step: Step) -> None:
         steps[name] = step
         say(
-            f"{size[0]} services, {size[1]} locks, {name}: {step.usage.cpu_s:.1f} s of CPU, "
+            f"{subject.title}, {name}: {step.usage.cpu_s:.1f} s of CPU, "
             f"{step.usage.wall_s:.1f} s, {step.hits} hits, {step.ran} ran"
         )
 
-    def one(name: str, cache: str | None) -> None:
-        if name not in only:
-            return
-        clone = Clone(folder / name, launcher, size)
-        with clone.daemon(cache) as daemon:
-            add(name, clone.build(daemon))
-            made.append(clone.executables())
-
-    one("cold", None)
-    one("down", f"127.0.0.1:{free_port()}")
-    first = Clone(folder / "fill", launcher, size)
+    first = clone("fill")
     with (
         CacheServer(python, REPOSITORY, folder / "cache") as server,
         TcpProxy(server.target) as proxy,
@@ -174,80 +178,83 @@ def measure_size(
         with first.daemon(proxy.address) as daemon:
             add("fill", first.build(daemon, proxy))
             made.append(first.executables())
-            binary = next((first.root / "dist").glob("services.service_0/service-0"))
-            binary_bytes = binary.stat().st_size
+            binary_bytes = first.binary.stat().st_size
             if "local" in only:
                 add("local", first.build(daemon, proxy))
                 made.append(first.executables())
             if "line" in only:
-                first.change_line()
+                subject.change_line(first.root)
                 add("line", first.build(daemon, proxy))
         if "remote" in only:
-            other = Clone(folder / "else" / "where", launcher, size)
+            other = clone("else", "where")
             with other.daemon(proxy.address) as daemon:
                 add("remote", other.build(daemon, proxy))
                 made.append(other.executables())
         server_bytes = peak_bytes(server.pid)
+    for name, cache in (("cold", None), ("down", f"127.0.0.1:{free_port()}")):
+        if name in only:
+            another = clone(name)
+            with another.daemon(cache) as daemon:
+                add(name, another.build(daemon))
+                made.append(another.executables())
     return Growth(
-        *size,
+        subject.title,
+        subject.kind,
+        subject.services,
         steps,
         binary_bytes,
         server_bytes,
         kept_bytes(folder / "cache"),
-        same=all(found == made[0] and len(found) == size[0] for found in made),
+        same=all(found == made[0] and len(found) == subject.services for found in made),
     )
-
-
-def say(text: str) -> None:
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """The value of --services and --locks."""
-    parts = text.split(",")
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers, such as 1,10,100")
-    return tuple(map(int, parts))
-
-
-def chosen(text: str) -> tuple[str, ...]:
-    """The value of --only."""
-    names = tuple(filter(None, text.split(",")))
-    unknown = sorted(set(names) - set(STEPS))
-    if unknown:
-        raise argparse.ArgumentTypeError(
-            f"no step named {', '.join(unknown)}; there are {', '.join(STEPS)}"
-        )
-    return names
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cache.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--services", type=numbers, default=(1, 3), metavar="LIST")
+    parser.add_argument(
+        "--agent-runner",
+        type=numbers,
+        default=(1,),
+        metavar="LIST",
+        help="numbers of services over agent-runner's lock, itself included; '' for none",
+    )
+    parser.add_argument(
+        "--services", type=numbers, default=(1, 3), metavar="LIST", help="of generated monorepos"
+    )
     parser.add_argument("--locks", type=numbers, default=(1,), metavar="LIST")
-    parser.add_argument("--only", type=chosen, default=STEPS, help=f"some of {','.join(STEPS)}")
+    parser.add_argument(
+        "--only",
+        type=some_of("step", STEPS),
+        default=STEPS,
+        metavar="LIST",
+        help=f"some of {','.join(STEPS)}; fill is always done",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a bar is missed")
     return parser.parse_args(argv)
 
 
-def write(path: Path, content: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(path)
+def subjects(options: argparse.Namespace) -> list[Subject]:
+    """What is measured, in this order."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+    return [
+        *(ThisRepository(services, commit) for services in options.agent_runner),
+        *(
+            Generated(services, locks)
+            for services, locks in itertools.product(options.services, options.locks)
+            if locks <= services  # no service would use the others
+        ),
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
-    if not sys.platform.startswith("linux"):
-        say("needs Linux: the daemon's CPU time is read from /proc")
+    if not can_measure():
         return 1
-    # So that the daemons end with the benchmark.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    launcher = Path(os.environ.get("PANTS_SETUP_CACHE") or Path(cache_home, "pants/setup"))
+    launcher = launcher_cache()
     measured: list[Growth] = []
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="bench-cache-") as work:
@@ -261,12 +268,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        for size in itertools.product(options.services, options.locks):
-            if size[1] > size[0]:
-                continue  # a lock that no service uses
-            place = folder / f"{size[0]}-{size[1]}"
+        for number, subject in enumerate(subjects(options)):
+            place = folder / str(number)
             try:
-                measured.append(measure_size(size, place, launcher, python, options.only))
+                measured.append(measure_all(subject, place, launcher, python, options.only))
             except CommandFailed as error:
                 say(str(error))
                 failed.append(str(error))

@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from comparison import ours, starts
+from comparison.command_line import can_measure, launcher_cache, say, some_of, write
 from comparison.ours import Ours
 from comparison.plain import Plain
 from comparison.processes import CommandFailed, Usage
@@ -65,10 +64,7 @@ class Bench:
         self._only = only
         self._caches = kept / "caches"
         self._pip_cache = kept / "pip-cache"
-        cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        self._launcher_cache = Path(
-            os.environ.get("PANTS_SETUP_CACHE") or Path(cache_home, "pants/setup")
-        )
+        self._launcher_cache = launcher_cache()
         self._commit = git("rev-parse", "HEAD")  # a later one must not reach the clones
         self._bumped = (REPOSITORY / BUMPED).read_text()
 
@@ -240,21 +236,6 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def say(text: str) -> None:
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def groups(text: str) -> tuple[str, ...]:
-    """The value of --only."""
-    chosen = tuple(filter(None, text.split(",")))
-    unknown = sorted(set(chosen) - set(GROUPS))
-    if unknown or not chosen:
-        raise argparse.ArgumentTypeError(
-            f"no scenario named {', '.join(unknown) or '(nothing)'}; there are {', '.join(GROUPS)}"
-        )
-    return chosen
-
-
 def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of runs")
@@ -267,7 +248,11 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=positive, default=3, help="default: 3")
     parser.add_argument(
-        "--only", type=groups, default=GROUPS, metavar="LIST", help=f"some of {','.join(GROUPS)}"
+        "--only",
+        type=some_of("scenario", GROUPS),
+        default=GROUPS,
+        metavar="LIST",
+        help=f"some of {','.join(GROUPS)}",
     )
     parser.add_argument(
         "--work",
@@ -277,13 +262,6 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a bar is missed")
     return parser.parse_args(argv)
-
-
-def write(path: Path, content: dict[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(path)
 
 
 def show(bench: Bench) -> bool:
@@ -303,11 +281,8 @@ def show(bench: Bench) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
-    if not sys.platform.startswith("linux"):
-        say("needs Linux: the daemon's CPU time is read from /proc")
+    if not can_measure():
         return 1
-    # So that the daemons end with the benchmark.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.work:
         options.work.mkdir(parents=True, exist_ok=True)
     if git("status", "--porcelain"):

@@ -30,8 +30,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Growth:
-    """All steps with `services` over `locks`.
+    """All steps of one subject.
 
+    title          names it
+    kind           subjects of one kind differ in their number of services alone
     steps          by name: cold, fill, local, remote, line, down
     binary_bytes   of one executable
     server_bytes   the server's largest resident set
@@ -39,8 +41,9 @@ class Growth:
     same           whether every step made the same executables
     """
 
+    title: str
+    kind: str
     services: int
-    locks: int
     steps: Mapping[str, Step]
     binary_bytes: int
     server_bytes: int
@@ -65,7 +68,7 @@ def bars(measured: Sequence[Growth]) -> list[Bar]:
     """Every bar that these measurements can judge."""
     found = []
     for growth in measured:
-        name = f"{growth.services} services, {growth.locks} locks"
+        name = growth.title
         steps = growth.steps
         if "cold" in steps and "remote" in steps:
             ratio = steps["remote"].usage.cpu_s / steps["cold"].usage.cpu_s
@@ -80,10 +83,10 @@ def bars(measured: Sequence[Growth]) -> list[Bar]:
         found.append(Bar(f"{name}: executables that differ", float(not growth.same), 0))
     for first in measured:
         for more in measured:
-            if first.locks == more.locks == 1 == first.services < more.services:
+            if first.kind == more.kind and first.services == 1 < more.services:
                 cold = first.steps["cold"].usage.cpu_s
                 each = (more.steps["cold"].usage.cpu_s - cold) / (more.services - 1)
-                title = f"CPU of a further service / of the first, {more.services} over one lock"
+                title = f"{more.title}: CPU of a further service / of the first"
                 found.append(Bar(title, each / cold, FURTHER_SERVICE_CPU))
     return found
 
@@ -91,19 +94,19 @@ def bars(measured: Sequence[Growth]) -> list[Bar]:
 def table(measured: Sequence[Growth]) -> str:
     """The steps as a Markdown table."""
     lines = [
-        "| services | locks | step | CPU s | wall s | hits | ran | MB up | MB down |",
-        "|---:|---:|---|---:|---:|---:|---:|---:|---:|",
+        "| what | step | CPU s | wall s | hits | ran | MB up | MB down |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for growth in measured:
         for name, step in growth.steps.items():
             lines.append(
-                f"| {growth.services} | {growth.locks} | {name} | {step.usage.cpu_s:.1f} "
+                f"| {growth.title} | {name} | {step.usage.cpu_s:.1f} "
                 f"| {step.usage.wall_s:.1f} | {step.hits} | {step.ran} "
                 f"| {step.to_server / MEGABYTE:.2f} | {step.to_client / MEGABYTE:.2f} |"
             )
         lines.append(
-            f"| {growth.services} | {growth.locks} | server: {growth.server_bytes / MEGABYTE:.0f} MB "
-            f"of memory, {growth.kept_bytes / MEGABYTE:.0f} MB kept | | | | | | |"
+            f"| {growth.title} | server: {growth.server_bytes / MEGABYTE:.0f} MB of memory, "
+            f"{growth.kept_bytes / MEGABYTE:.0f} MB kept | | | | | | |"
         )
     return "\n".join(lines)
 

@@ -12,8 +12,9 @@ def growth(services: int, *, cold: float, remote: float, **changes: object) -> G
         "down": Step(Usage(cold, 111.0, 0)),
     }
     values: dict[str, object] = {
+        "title": f"{services} services",
+        "kind": "one lock",
         "services": services,
-        "locks": 1,
         "steps": steps,
         "binary_bytes": 10_000_000,
         "server_bytes": 100_000_000,
@@ -26,7 +27,7 @@ def growth(services: int, *, cold: float, remote: float, **changes: object) -> G
 
 def test_bars() -> None:
     found = {bar.title: bar for bar in bars([growth(1, cold=50, remote=5)])}
-    name = "1 services, 1 locks"
+    name = "1 services"
     assert found[f"{name}: warm remote CPU / cold"].value == 0.1
     assert found[f"{name}: uploaded for a line / binary"].value == 0.1
     assert found[f"{name}: wall s, server down"].limit == 110.0
@@ -43,7 +44,7 @@ def test_a_further_service_is_judged_where_there_is_a_first() -> None:
 
 def test_other_bytes_are_a_missed_bar() -> None:
     found = bars([growth(1, cold=50, remote=50, same=False)])
-    assert "MISSED  1 services, 1 locks: executables that differ: 1.000" in verdicts(found)
-    assert "| 1 | 1 | remote | 50.0 | 10.0 | 10 | 0 | 0.00 | 80.00 |" in table(
+    assert "MISSED  1 services: executables that differ: 1.000" in verdicts(found)
+    assert "| 1 services | remote | 50.0 | 10.0 | 10 | 0 | 0.00 | 80.00 |" in table(
         [growth(1, cold=50, remote=50)]
     )

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from support.cache_builds import Build, Filled, StartServer, Workplace
+from support.cache_builds import REPOSITORY, Build, Filled, StartServer, Workplace
+from support.cache_server import CacheServer
 from support.ports import free_port
-from support.tcp_proxy import Mode, TcpProxy
+from support.tcp_proxy import Failure, TcpProxy
 
 
 def assert_same(build: Build, filled: Filled) -> None:
@@ -40,9 +44,9 @@ def test_down_at_the_start(filled: Filled, workplace: Workplace) -> None:
 
 
 def test_dies_in_the_middle(filled: Filled, start: StartServer, workplace: Workplace) -> None:
-    with TcpProxy(start().target, cut_after=3_000_000) as proxy:
+    with TcpProxy(start().target, failure=Failure.CUT, after=3_000_000) as proxy:
         build = workplace.build(proxy.address)
-        assert proxy.was_cut
+        assert proxy.failed
     assert_same(build, filled)
     assert build.ran
 
@@ -55,12 +59,13 @@ def test_slow(filled: Filled, start: StartServer, workplace: Workplace) -> None:
     assert_same(build, filled)
 
 
-def test_hanging(filled: Filled, start: StartServer, workplace: Workplace) -> None:
-    with TcpProxy(start().target, mode=Mode.SILENT) as proxy:
+@pytest.mark.parametrize("after", [0, 3_000_000], ids=["at once", "in a transfer"])
+def test_hanging(filled: Filled, start: StartServer, workplace: Workplace, after: int) -> None:
+    with TcpProxy(start().target, failure=Failure.SILENT, after=after) as proxy:
         build = workplace.build(proxy.address, session_end_tasks_timeout="20.0")
-        assert proxy.connections
+        assert proxy.failed
     assert_same(build, filled)
-    assert build.hits == 0
+    assert build.ran
 
 
 def test_the_token_is_refused(
@@ -76,6 +81,62 @@ def test_the_token_is_refused(
     assert_same(build, filled)
     assert build.hits == 0
     assert "Unauthenticated" in build.output
+
+
+_SMALL_DISK = (
+    *("unshare", "--map-root-user", "--mount"),
+    *("sh", "-c", 'mount -t tmpfs -o size=8m none "$0" && exec "$@"'),
+)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux"
+    or subprocess.run([*_SMALL_DISK, tempfile.gettempdir(), "true"], check=False).returncode != 0,
+    reason="needs Linux and the right to make a mount namespace",
+)
+def test_a_full_disk(filled: Filled, workplace: Workplace, tmp_path: Path) -> None:
+    """What fits is stored, what does not is said, and the next build takes what there is."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with CacheServer(
+        *(filled.python, REPOSITORY, folder, "--keep-free", "1K"),
+        prefix=(*_SMALL_DISK, str(folder)),
+    ) as server:
+        first = workplace.build(server.address)
+        assert_same(first, filled)
+        assert first.counters["remote_cache_write_errors"]
+        assert "RESOURCE_EXHAUSTED" in server.output
+        again = workplace.build(server.address, local_store_dir=str(tmp_path / "empty"))
+    assert_same(again, filled)
+    assert again.hits
+    assert again.ran
+
+
+def test_all_has_expired(filled: Filled, start: StartServer, workplace: Workplace) -> None:
+    server = start("--max-age", "1s")
+    build = workplace.build(server.address)
+    assert_same(build, filled)
+    assert build.hits == 0
+    assert "expired" in server.output
+
+
+def test_large_outputs_are_stored_to_the_end(
+    filled: Filled, launcher: Path, caches: Path, tmp_path: Path
+) -> None:
+    """150 MB of which none compresses, at 20 MB/s: what is still on its way when the build is done
+    is waited for, and another clone has all of it."""
+    size = 150_000_000
+    with (
+        CacheServer(filled.python, REPOSITORY, tmp_path / "cache") as server,
+        TcpProxy(server.target, bytes_per_s=20_000_000) as proxy,
+    ):
+        first = Workplace(tmp_path / "first", launcher, caches, size).build(proxy.address)
+        assert first.exit_code == 0, first.output
+        assert first.counters["remote_cache_write_successes"] == len(first.ran)
+        assert proxy.to_server > size
+        again = Workplace(tmp_path / "again", launcher, caches, size).build(server.address)
+    assert (again.exit_code, again.sha256) == (0, first.sha256), again.output
+    assert again.ran == []
 
 
 def blobs(folder: Path) -> list[Path]:

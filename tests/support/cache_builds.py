@@ -51,16 +51,18 @@ class Workplace:
     """A clone at `folder` with a home directory, a local store and caches of its own.
 
     launcher: where the launcher `pants` has its installations. caches: Pants' named caches, for
-    builds that need not be without them; None: new ones.
+    builds that need not be without them; None: new ones. data_bytes: what the program carries.
     """
 
-    def __init__(self, folder: Path, launcher: Path, caches: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, launcher: Path, caches: Path | None = None, data_bytes: int = 0
+    ) -> None:
         self.root = folder / "clone"
         self._home = folder / "home"
         self._home.mkdir(parents=True)
         self._launcher = launcher
         self._caches = caches
-        monorepo.make(REPOSITORY, self.root)
+        monorepo.make(REPOSITORY, self.root, data_bytes=data_bytes)
 
     def build(self, cache: str | None, *, prefix: tuple[str, ...] = (), **settings: str) -> Build:
         """`./pants package`. cache: the server's HOST:PORT. settings: more of Pants' options.

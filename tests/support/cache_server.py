@@ -39,11 +39,22 @@ def make_python(repository: Path, folder: Path) -> Path:
 
 
 class CacheServer:
-    """`serve` on a free port, over `folder`. Raises RuntimeError if it does not come up."""
+    """`serve` on a free port, over `folder`. Raises RuntimeError if it does not come up.
 
-    def __init__(self, python: Path, repository: Path, folder: Path, *options: str) -> None:
+    prefix: a command that becomes the server.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        repository: Path,
+        folder: Path,
+        *options: str,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
         self.folder = folder
         self._command = [
+            *prefix,
             *(str(python), "-m", "remote_cache.server", "serve", "--folder", str(folder)),
             *("--listen", "127.0.0.1:0", "--keep-free", "100M", *options),
         ]

@@ -7,9 +7,11 @@ agent-runner's, so that every wheel that is installed is one that this repositor
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -85,39 +87,73 @@ def combinations() -> Iterator[tuple[str, ...]]:
         yield from itertools.combinations(DISTRIBUTIONS, size)
 
 
-def service_source(number: int, distributions: tuple[str, ...], line: str = "") -> str:
-    modules = [_MODULES.get(name, name.replace("-", "_")) for name in distributions]
-    imports = "\n".join(f"import {module}  # pants: no-infer-dep" for module in modules)
-    names = ", ".join(f"{module}.__name__" for module in modules)
-    return f"{imports}\n{line}\n\ndef main() -> None:\n    print({number}, {names})\n"
+@dataclass(frozen=True)
+class Service:
+    """A program in a folder `name`, over `resolve`, that imports `distributions`.
+
+    data_bytes: size of a file that it carries, which does not compress.
+    """
+
+    name: str
+    resolve: str
+    distributions: tuple[str, ...]
+    data_bytes: int = 0
+
+    @property
+    def binary(self) -> str:
+        return self.name.replace("_", "-")
 
 
-def files(services: int, locks: int, agent_runner_lock: str) -> dict[str, str]:
-    """The generated files, by path: Pants' settings, locks, sources and BUILD files. Pure."""
-    chosen = list(itertools.islice(combinations(), locks))
+def service_files(service: Service) -> dict[str, str]:
+    """The service's files, by path below its folder. Pure."""
+    modules = [_MODULES.get(name, name.replace("-", "_")) for name in service.distributions]
+    imports = "".join(f"import {module}  # pants: no-infer-dep\n" for module in modules)
+    names = ", ".join([repr(service.name), *(f"{module}.__name__" for module in modules)])
+    resources = 'resources(name="data", sources=["data.bin"])\n' if service.data_bytes else ""
+    dependencies = 'dependencies=[":data"], ' if service.data_bytes else ""
+    return {
+        "__init__.py": "",
+        "main.py": f"{imports}\n\ndef main() -> None:\n    print({names})\n",
+        "BUILD": (
+            f'python_sources({dependencies}resolve="{service.resolve}")\n'
+            f'pyinstaller_binary(name="{service.binary}", resolve="{service.resolve}",\n'
+            f'    entry_point="{service.name}.main:main")\n{resources}'
+        ),
+    }
+
+
+def add_services(folder: Path, services: Iterable[Service]) -> None:
+    """Write each service to a folder of its name below `folder`, a source root."""
+    for service in services:
+        place = folder / service.name
+        place.mkdir(parents=True)
+        for path, text in service_files(service).items():
+            (place / path).write_text(text)
+        if service.data_bytes:
+            content = random.Random(service.name).randbytes(service.data_bytes)
+            (place / "data.bin").write_bytes(content)
+
+
+def settings(locks: int, agent_runner_lock: str) -> dict[str, str]:
+    """Pants' settings and the locks, by path. Pure."""
     resolves = "\n".join(
         f'lock-{number} = "3rdparty/python/lock-{number}.lock"' for number in range(locks)
     )
     found = {"pants.toml": _PANTS_TOML.format(resolves=resolves)}
-    for number, distributions in enumerate(chosen):
+    for number, distributions in enumerate(itertools.islice(combinations(), locks)):
         found[f"3rdparty/python/lock-{number}.lock"] = "".join(
             pin(agent_runner_lock, name) for name in sorted(distributions)
-        )
-    for number in range(services):
-        lock = number % locks
-        folder = f"services/service_{number}"
-        found[f"{folder}/__init__.py"] = ""
-        found[f"{folder}/main.py"] = service_source(number, chosen[lock])
-        found[f"{folder}/BUILD"] = (
-            f'python_sources(resolve="lock-{lock}")\n'
-            f'pyinstaller_binary(name="service-{number}", resolve="lock-{lock}",\n'
-            f'    entry_point="service_{number}.main:main")\n'
         )
     return found
 
 
-def make(repository: Path, folder: Path, services: int = 1, locks: int = 1) -> None:
-    """Write the monorepo to `folder`, which has to be empty or not there."""
+def make(
+    repository: Path, folder: Path, services: int = 1, locks: int = 1, *, data_bytes: int = 0
+) -> None:
+    """Write the monorepo to `folder`, which has to be empty or not there.
+
+    data_bytes: what each service carries beside its code.
+    """
     for name in _LAUNCHER:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +165,17 @@ def make(repository: Path, folder: Path, services: int = 1, locks: int = 1) -> N
             ignore=shutil.ignore_patterns("*_test.py", "conftest.py", "BUILD", "__pycache__"),
         )
     lock = (repository / "3rdparty/python/agent-runner.lock").read_text()
-    for path, text in files(services, locks, lock).items():
+    for path, text in settings(locks, lock).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+    chosen = list(itertools.islice(combinations(), locks))
+    add_services(
+        folder / "services",
+        (
+            Service(
+                f"service_{number}", f"lock-{number % locks}", chosen[number % locks], data_bytes
+            )
+            for number in range(services)
+        ),
+    )

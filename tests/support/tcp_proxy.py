@@ -13,10 +13,10 @@ from typing import Final, Self
 _CHUNK: Final = 64 * 1024
 
 
-class Mode(enum.Enum):
-    """What happens to bytes: they pass, or are swallowed while connections stay open."""
+class Failure(enum.Enum):
+    """How a server fails: its connections end, or stay open while nothing passes any more."""
 
-    PASS = "pass"
+    CUT = "cut"
     SILENT = "silent"
 
 
@@ -24,21 +24,21 @@ class TcpProxy:
     """Forwards 127.0.0.1:`port` to `target`.
 
     bytes_per_s   limit for each direction of each connection; None: none
-    cut_after     bytes from the server after which every connection is cut and none accepted
+    failure       what happens once the server has sent `after` bytes; None: nothing
     """
 
     def __init__(
         self,
         target: tuple[str, int],
         *,
-        mode: Mode = Mode.PASS,
         bytes_per_s: int | None = None,
-        cut_after: int | None = None,
+        failure: Failure | None = None,
+        after: int = 0,
     ) -> None:
         self._target = target
-        self._mode = mode
         self._bytes_per_s = bytes_per_s
-        self._cut_after = cut_after
+        self._failure = failure
+        self._after = after
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -48,7 +48,8 @@ class TcpProxy:
         self.to_client = 0
         """Bytes that the server sent, so far."""
         self.connections = 0
-        self.was_cut = False
+        self.failed = False
+        """Whether the failure has come."""
 
     @property
     def address(self) -> str:
@@ -62,10 +63,6 @@ class TcpProxy:
             except OSError:
                 return
             self.connections += 1
-            if self._mode is Mode.SILENT:
-                self._keep(client)
-                self._start(self._swallow, client)
-                continue
             try:
                 server = socket.create_connection(self._target)
             except OSError:
@@ -83,33 +80,36 @@ class TcpProxy:
         with self._lock:
             self._open.update(sockets)
 
-    def _swallow(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := client.recv(_CHUNK):
-                self.to_server += len(data)
+    def _count(self, number: int, upwards: bool) -> bool:
+        """Whether so many bytes more pass; the first that don't are the failure's beginning."""
+        with self._lock:
+            if upwards:
+                self.to_server += number
+            else:
+                self.to_client += number
+            if self._failure is None or self.to_client < self._after:
+                return True
+            self.failed = True
+        return False
 
     def _pump(self, source: socket.socket, sink: socket.socket, upwards: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
-                with self._lock:
-                    if upwards:
-                        self.to_server += len(data)
-                    else:
-                        self.to_client += len(data)
-                    cut = self._cut_after is not None and self.to_client > self._cut_after
-                if cut:
+                if self._count(len(data), upwards):
+                    if self._bytes_per_s:
+                        time.sleep(len(data) / self._bytes_per_s)
+                    sink.sendall(data)
+                elif self._failure is Failure.CUT:
                     self.cut()
                     return
-                if self._bytes_per_s:
-                    time.sleep(len(data) / self._bytes_per_s)
-                sink.sendall(data)
+        if self.failed and self._failure is Failure.SILENT:
+            return  # the other side does not learn that this one has gone
         for one in (source, sink):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> None:
         """End every connection, and accept none any more: the server has died."""
-        self.was_cut = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.tcp_proxy import Mode, TcpProxy
+from support.tcp_proxy import Failure, TcpProxy
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_bytes_pass_and_are_counted(echo: tuple[str, int]) -> None:
 
 def test_a_silent_one_takes_all_and_says_nothing(echo: tuple[str, int]) -> None:
     with (
-        TcpProxy(echo, mode=Mode.SILENT) as proxy,
+        TcpProxy(echo, failure=Failure.SILENT) as proxy,
         socket.create_connection(("127.0.0.1", proxy.port), timeout=0.3) as client,
     ):
         client.sendall(b"anybody there?")
@@ -51,11 +51,27 @@ def test_a_silent_one_takes_all_and_says_nothing(echo: tuple[str, int]) -> None:
             client.recv(1)
 
 
+def test_one_falls_silent_in_the_middle(echo: tuple[str, int]) -> None:
+    """Open connections stay so, and new ones are accepted; nothing is said on either."""
+    with TcpProxy(echo, failure=Failure.SILENT, after=10) as proxy:
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=0.3) as client:
+            client.sendall(b"first")
+            assert client.recv(5, socket.MSG_WAITALL) == b"first"
+            client.sendall(b"second")
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=0.3) as client:
+            client.sendall(b"third")
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+        assert proxy.failed
+
+
 def test_one_that_dies_takes_its_connections_with_it(echo: tuple[str, int]) -> None:
-    with TcpProxy(echo, cut_after=10) as proxy:
+    with TcpProxy(echo, failure=Failure.CUT, after=10) as proxy:
         with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
             client.sendall(b"y" * 100)
             assert client.recv(100) == b""
-        assert proxy.was_cut
+        assert proxy.failed
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
