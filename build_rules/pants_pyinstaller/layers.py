@@ -2,7 +2,7 @@
 
     wheels -> Layer -+-> Packed
                      +-> Trace -> probe
-                     +-> AppLayer -> Check -> Assembled
+                     +-> AppLayer -> Check -> pieces -> Assembled
 
 A step's key holds only what it reads: `Assembled` alone sees `build_info`, and nothing before
 `AppLayer` sees first-party code. The programs are documented in `driver/contract.py`.
@@ -20,8 +20,10 @@ from pants.engine.fs import (
     AddPrefix,
     CreateDigest,
     Digest,
+    DigestSubset,
     FileContent,
     MergeDigests,
+    PathGlobs,
     RemovePrefix,
 )
 from pants.engine.process import FallibleProcessResult, Process
@@ -30,10 +32,11 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from pants_pyinstaller import driver_sources
+from pants_pyinstaller import driver_sources, joining
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.errors import require_success
+from pants_pyinstaller.joining import Joined, JoinRequest
 from pants_pyinstaller.requests import SOURCES, FreezeRequest
 from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller
 from pants_pyinstaller.toolchain import Toolchain
@@ -474,6 +477,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 codesign_identity=pyinstaller.codesign_identity or None,
                 glibc_floor=pyinstaller.glibc_floor or None,
                 macos_floor=pyinstaller.macos_floor or None,
+                pieces=mode == contract.ONE_FILE,
                 **request.extra,
             ).to_json(),
             toolchain=freeze.toolchain,
@@ -483,12 +487,17 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
             address=field_set.address,
         ),
     )
-    return Assembled(
-        output.digest,
-        contract.executable_path(request.name, mode, freeze.toolchain.windows),
-        output.notes,
-    )
+    executable = contract.executable_path(request.name, mode, freeze.toolchain.windows)
+    digest = output.digest
+    if mode == contract.ONE_FILE:
+        pieces, sidecars = await MultiGet(
+            Get(Digest, DigestSubset(digest, PathGlobs([f"{contract.PIECES}/*"]))),
+            Get(Digest, DigestSubset(digest, PathGlobs(["*"]))),
+        )
+        joined = await Get(Joined, JoinRequest(pieces, contract.PIECES, executable))
+        digest = await Get(Digest, MergeDigests([joined.digest, sidecars]))
+    return Assembled(digest, executable, output.notes)
 
 
 def rules() -> Iterable[Rule | UnionRule]:
-    return [*collect_rules(), *driver_sources.rules()]
+    return [*collect_rules(), *driver_sources.rules(), *joining.rules()]

@@ -21,6 +21,7 @@ from . import (
     index,
     interpreter,
     lazy,
+    pieces,
     pyinstaller,
 )
 from .errors import DriverError, listing
@@ -87,6 +88,9 @@ def run(request: contract.AssembleRequest) -> None:
     )
     _write_json(os.path.join(request.output, contract.NOTICES), notices(request.layer, layers))
     step(f"assemble: {path}, {os.path.getsize(path) / 1e6:.1f} MB")
+    if request.pieces:
+        pieces.cut(path, os.path.join(request.output, contract.PIECES))
+        os.unlink(path)
 
 
 def read_check(directory: str | None) -> dict[str, Any]:

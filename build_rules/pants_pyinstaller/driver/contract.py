@@ -85,6 +85,7 @@ APP_WARNINGS = "warnings.txt"
 CHECK_RESULT = "check.json"
 MANIFEST = "manifest.json"
 NOTICES = "notices.json"
+PIECES = "pieces"
 BUILD_INFO = "build_info.json"
 """Name of the build information inside the bundle: ``os.path.join(sys._MEIPASS, "build_info.json")``."""
 
@@ -279,6 +280,7 @@ class AssembleRequest(Request):
     :param build_info: flat mapping written into the bundle as BUILD_INFO, sorted; empty: no such file.
     :param host_libraries: policy for bundled libraries that come neither from the lock nor from the interpreter.
     :param glibc_floor, macos_floor: the newest version that the bundle may need, as in ``2.28``; None: no limit.
+    :param pieces: the executable is written as the files of the directory PIECES, to be joined in their order.
     """
 
     layer: str
@@ -301,6 +303,7 @@ class AssembleRequest(Request):
     host_libraries: str = HOST_LIBRARIES_ALLOW
     glibc_floor: str | None = None
     macos_floor: str | None = None
+    pieces: bool = False
 
 
 REQUESTS: Dict[str, Type[Request]] = {

@@ -16,7 +16,7 @@ from pants.engine.fs import (
     FileEntry,
     SymlinkEntry,
 )
-from pants.engine.process import Process, ProcessResult
+from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.util.resources import read_resource
@@ -82,6 +82,8 @@ async def create_deterministic_archive(
             append_only_caches=python.APPEND_ONLY_CACHES,
             output_files=(request.output_path,),
             description=f"Archive {request.output_path}",
+            # As large as the executable, of which caches keep the pieces, and sooner made than moved.
+            cache_scope=ProcessCacheScope.PER_RESTART_SUCCESSFUL,
         ),
     )
     (entry,) = await Get(DigestEntries, Digest, result.output_digest)
