@@ -25,6 +25,8 @@ class PlannedJob(BaseModel):
     build_on: str
     smoke_on: str
     packages: str
+    python: str
+    glibc_floor: str
     executable: str
     archive: str
     checksum: str
@@ -105,6 +107,8 @@ def make_plan(
                 build_on=job.build_on,
                 smoke_on=job.smoke_on,
                 packages=" ".join(job.packages),
+                python=job.python,
+                glibc_floor=job.glibc_floor,
                 executable=job.platform.executable_name(project.program),
                 archive=archive,
                 checksum=archive + CHECKSUM_SUFFIX,

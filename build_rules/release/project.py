@@ -45,13 +45,17 @@ class Budget:
 class Job:
     """Where a platform's archive is built and where it is started natively (runner labels).
 
-    packages   Debian packages that the build needs and its runner lacks
+    packages     Debian packages that the build needs and its runner lacks
+    python       version of the Python that is frozen: python-build-standalone's
+    glibc_floor  the newest glibc that anything inside may need; none elsewhere than on Linux
     """
 
     platform: Platform
     build_on: str
     smoke_on: str
     packages: tuple[str, ...] = ()
+    python: str = "3.13"
+    glibc_floor: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,17 @@ class Project:
 _JOBS = (
     Job(PLATFORMS["darwin-arm64"], "macos-15", "macos-15"),
     Job(PLATFORMS["darwin-amd64"], "macos-15-intel", "macos-15-intel"),
-    Job(PLATFORMS["linux-amd64"], "ubuntu-24.04", "ubuntu-24.04"),
-    Job(PLATFORMS["linux-arm64"], "ubuntu-24.04-arm", "ubuntu-24.04-arm"),
+    # The oldest runners there are, until April 2027: libstdc++ comes from them, and with it the floor.
+    Job(PLATFORMS["linux-amd64"], "ubuntu-22.04", "ubuntu-24.04", glibc_floor="2.35"),
+    Job(PLATFORMS["linux-arm64"], "ubuntu-22.04-arm", "ubuntu-24.04-arm", glibc_floor="2.35"),
     # Pants doesn't run on Windows: the executable is made on Linux, under Wine.
     Job(
         PLATFORMS["windows-amd64"],
         "ubuntu-24.04",
         "windows-2025",
         ("gcc-mingw-w64-x86-64", "wine", "wine64"),
+        # The patch level of the Python for Windows that build_rules/pants_pyinstaller assembles.
+        "3.13.0",
     ),
 )
 
@@ -105,7 +112,7 @@ AGENT_RUNNER = Project(
     budgets={
         PLATFORMS["darwin-arm64"].name: Budget(100 * MB),
         PLATFORMS["darwin-amd64"].name: Budget(100 * MB),
-        # ubuntu-24.04 has glibc 2.39; the libraries that get bundled ask for less.
+        # What laptops reach: Debian 12's libstdc++ asks for 2.36, the sysroot of Debian 13 for 2.38.
         PLATFORMS["linux-amd64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
         PLATFORMS["linux-arm64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
         PLATFORMS["windows-amd64"].name: Budget(100 * MB),

@@ -2,8 +2,8 @@
 
 Real: the workflow's YAML and every shell command in it, the release program, `gh`, git, the S3
 server, the smoke test. Stand-ins: GitHub's API (on a Unix socket), the actions (they do the same
-work on files), and `./pants`: `run build_rules/release:cli` starts the real program, `package`
-delivers a small program for Linux on amd64 in place of the real one. What other machines would
+work on files), the Python to freeze, and `./pants`: `run build_rules/release:cli` starts the real
+program, `package` delivers a small program for Linux on amd64 in place of the real one. What other machines would
 build and start is delivered as recorded stand-ins of their artifacts.
 """
 
@@ -90,6 +90,7 @@ dist = Path(options.get("pants-distdir", "dist"))
 (name,) = eval(os.environ.get("PANTS_PYINSTALLER_PLATFORMS", "['{LOCAL}']"))
 version = os.environ.get("PANTS_RELEASE_VERSION", "dev")
 if version != "dev":
+    assert os.environ["PANTS_PYTHONS"] == {os.path.dirname(sys.executable)!r}
     assert int(os.environ["PANTS_RELEASE_SOURCE_DATE_EPOCH"]) > 315532800
     assert len(os.environ["PANTS_RELEASE_COMMIT"]) == 40
 content = None
@@ -100,6 +101,13 @@ for folder in ("release", "evidence"):
     (dist / folder).mkdir(parents=True, exist_ok=True)
 write_archive(dist / "release", AGENT_RUNNER, version, PLATFORMS[name],
               evidence=dist / "evidence", content=content, rebuilt=False)
+"""
+
+
+STANDALONE_PYTHON = f"""\
+import sys
+assert sys.argv[1:] == ["3.13"], sys.argv
+print("PANTS_PYTHONS={os.path.dirname(sys.executable)}")
 """
 
 
@@ -260,6 +268,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     repository = tmp_path_factory.mktemp("repository")
     for folder in (Path("build_support"), Path(".github")):
         shutil.copytree(folder, repository / folder)
+    (repository / "build_support/standalone_python.py").write_text(STANDALONE_PYTHON)
     lock = repository / "3rdparty/python/app.lock"
     lock.parent.mkdir(parents=True)
     lock.write_text("some-dist==1.0 \\\n    --hash=sha256:1\nother==2.0\n")

@@ -290,6 +290,7 @@ class WorkflowRun:
         self.log.append(output.decode("utf-8", "replace").rstrip())
         if self._process.returncode != 0:
             raise ActionFailed(f"exit code {self._process.returncode}")
+        instance.environment.update(_assignments(files["GITHUB_ENV"]))
         return dict(_assignments(files["GITHUB_OUTPUT"]))
 
 
@@ -306,7 +307,7 @@ def _assignments(file: Path) -> Iterator[tuple[str, str]]:
     for line in file.read_text(encoding="utf-8").splitlines():
         name, equals, value = line.partition("=")
         if not equals:
-            raise ActionFailed(f"GITHUB_OUTPUT has the line {line!r}, which is no name=value")
+            raise ActionFailed(f"{file.suffix} has the line {line!r}, which is no name=value")
         yield name, value
 
 
