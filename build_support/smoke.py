@@ -2,14 +2,16 @@
 
     python smoke.py dist/release [PROGRAM]
 
-Plain Python, so that the same check runs on every platform, one that has no Pants included. It
-needs archives for the platform that it runs on. Exit codes: 0 all is well; 1 something is wrong.
+Plain Python, so that the same check runs on every platform, one that has no Pants included. Archives
+for other platforms are checked and unpacked, not started. Exit codes: 0 all is well; 1 something is
+wrong, or no archive is for this platform.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 import tarfile
@@ -22,6 +24,9 @@ PROGRAM = "agent-runner"
 MISSING = "TEMPORAL_SERVICE_ADDRESS"
 """What the program has to complain of when it is started without any variable."""
 TIMEOUT = 120.0  # seconds; the first start on a new machine may be watched by a virus scanner
+
+
+ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Failure(Exception):
@@ -77,11 +82,23 @@ def start(program: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
+def is_for_this_platform(archive: Path) -> bool:
+    """Whether an archive's name, `...-OS-ARCH.tar.gz` or `.zip`, tells this machine's platform."""
+    machine = platform.machine()
+    here = f"{platform.system().lower()}-{ARCHITECTURES.get(machine, machine)}"
+    return archive.name.removesuffix(".zip").removesuffix(".tar.gz").endswith(f"-{here}")
+
+
 def check_archive(archive: Path, name: str) -> Iterator[str]:
-    """Start what an archive holds; yields what was seen."""
+    """Unpack an archive, and start what it holds if it can be started here; yields what was seen."""
     with tempfile.TemporaryDirectory() as folder:
         unpack(archive, Path(folder))
         program = Path(folder, f"{name}.exe" if archive.suffix == ".zip" else name)
+        if not program.is_file():
+            raise Failure(f"{archive.name} holds no {program.name}")
+        if not is_for_this_platform(archive):
+            yield f"{archive.name}: whole; for another platform than this one"
+            return
         code, output = start(program, "--version")
         if code != 0:
             raise Failure(f"{archive.name}: `--version` ended with {code}:\n{output}")
@@ -105,9 +122,12 @@ def main(arguments: list[str]) -> int:
         checksums = sorted(directory.glob("*.sha256"))
         if not checksums:
             raise Failure(f"{directory} holds no archive with a checksum")
-        for checksum in checksums:
-            for line in check_archive(check_checksum(checksum), name):
+        archives = [check_checksum(checksum) for checksum in checksums]
+        for archive in archives:
+            for line in check_archive(archive, name):
                 print(line, flush=True)
+        if not any(map(is_for_this_platform, archives)):
+            raise Failure(f"{directory} holds no archive for this platform")
     except Failure as failure:
         print(f"smoke test failed: {failure}", file=sys.stderr)
         return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import platform
 import sys
 import tarfile
 from pathlib import Path
@@ -20,8 +21,13 @@ echo "TEMPORAL_SERVICE_ADDRESS: is missing"; exit 2
 """
 
 
-def archive(folder: Path, program: str, digest: str | None = None) -> Path:
-    path = folder / "app-1-linux-amd64.tar.gz"
+MACHINE = smoke.ARCHITECTURES[platform.machine()]
+NATIVE = f"app-1-{platform.system().lower()}-{MACHINE}.tar.gz"
+FOREIGN = "app-1-plan9-amd64.tar.gz"
+
+
+def archive(folder: Path, program: str, digest: str | None = None, name: str = NATIVE) -> Path:
+    path = folder / name
     with tarfile.open(path, "w:gz") as tar:
         info = tarfile.TarInfo("app")
         info.mode, info.size = 0o755, len(program)
@@ -35,9 +41,22 @@ def test_a_good_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     archive(tmp_path, GOOD)
     assert smoke.main([str(tmp_path), "app"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "app-1-linux-amd64.tar.gz: app 1",
-        "app-1-linux-amd64.tar.gz: it starts, and names what is missing",
+        f"{NATIVE}: app 1",
+        f"{NATIVE}: it starts, and names what is missing",
     ]
+
+
+def test_an_archive_for_another_platform_is_not_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive(tmp_path, "#!/no/such/interpreter\n", name=FOREIGN)
+    assert smoke.main([str(tmp_path), "app"]) == 1
+    assert "holds no archive for this platform" in capsys.readouterr().err
+    archive(tmp_path, GOOD)
+    assert smoke.main([str(tmp_path), "app"]) == 0
+    assert f"{FOREIGN}: whole; for another platform" in capsys.readouterr().out
+    assert smoke.main([str(tmp_path), "another"]) == 1
+    assert "holds no another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
