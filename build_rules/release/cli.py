@@ -45,6 +45,12 @@ from release.platforms import Platform
 from release.project import AGENT_RUNNER
 from release.publish import Publication
 from release.rehearsal import overview, stage_release
+from release.signing import notary
+from release.signing.calls import run
+from release.signing.settings import notary_settings
+from release.signing.sign import describe as describe_signing
+from release.signing.sign import sign_archive
+from release.signing.signers import settings_of, signer_for
 from release.sizes import read_evidence, render_comparison
 from release.storage import Bucket, connect
 from release.verify import ArchiveFacts, Demands, host_platform_name, verify
@@ -104,6 +110,13 @@ def plan(
         Path | None,
         typer.Option(help="The repository's checkout: a released archive shows its commit's time."),
     ] = None,
+    sign: Annotated[
+        str,
+        typer.Option(
+            envvar="RELEASE_SIGN",
+            help="Systems whose executables a release has signed: `darwin windows`, or nothing.",
+        ),
+    ] = "",
     output: Annotated[
         PlanFormat,
         typer.Option(help="For people, for programs, or as the outputs of a workflow's step."),
@@ -112,7 +125,9 @@ def plan(
     """Say what a tag or a manual run would build, name and publish."""
     with _explained():
         committed = commit_time(checkout) if checkout is not None else None
-        planned = make_plan(PROJECT, tag=tag, version=version, committed=committed)
+        planned = make_plan(
+            PROJECT, tag=tag, version=version, committed=committed, sign=sign.split()
+        )
     if output is PlanFormat.json:
         print(planned.model_dump_json(indent=2))
         return
@@ -123,6 +138,8 @@ def plan(
             "prerelease": json.dumps(planned.prerelease),
             "source_date_epoch": str(planned.source_date_epoch),
             "matrix": json.dumps(planned.matrix()),
+            "sign": json.dumps(planned.signing != []),
+            "signing": json.dumps(planned.signing_matrix()),
         }.items():
             print(f"{name}={value}")
         return
@@ -130,6 +147,8 @@ def plan(
     print(f"{planned.program} {planned.version}: {kind if planned.publish else 'not published'}")
     for job in planned.jobs:
         print(f"  {job.platform:14} built on {job.build_on}, started on {job.smoke_on}")
+    for signed in planned.signing:
+        print(f"  {signed.platform:14} signed on {signed.sign_on}")
     for asset in planned.assets:
         print(f"  {asset}")
 
@@ -384,6 +403,66 @@ def rebuild(
                 f"{verdict.rebuilt_sha256}"
             )
     print(f"{archive.name} is reproducible; wrote {target}")
+
+
+Archive = Annotated[Path, typer.Argument(help="The archive that ./pants package made.")]
+SignedEvidence = Annotated[Path, typer.Option(help="Folder of the evidence, dist/evidence.")]
+Required = Annotated[
+    bool, typer.Option("--required", help="Fail where settings are missing; else do nothing then.")
+]
+
+
+def _without_settings(archive: Path, what: str, settings: str, required: bool) -> None:
+    problem = f"{archive.name} is not {what}: {settings} is not set (docs/releasing.md)"
+    if required:
+        raise ReleaseError(problem)
+    print(problem)
+
+
+@app.command(name="sign")
+def sign_command(
+    archive: Archive,
+    evidence: SignedEvidence,
+    required: Required = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Sign the executable in an archive, for Windows or macOS, after the build.
+
+    Key and certificate come from variables: docs/releasing.md. Archive, checksum and evidence are
+    replaced together; a second call verifies what it finds.
+    """
+    with _explained():
+        platform = archive_platform(PROJECT, archive.name)
+        signer = signer_for(platform, PROJECT.title, os.environ, run)
+        if signer is None:
+            _without_settings(archive, "signed", settings_of(platform), required)
+        elif dry_run:
+            for step in describe_signing(archive, PROJECT, signer):
+                print(f"would {step}")
+        else:
+            sign_archive(archive, evidence, PROJECT, signer, _say)
+
+
+@app.command(name="notarise")
+def notarise_command(
+    archive: Archive,
+    evidence: SignedEvidence,
+    required: Required = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Let Apple notarise the signed executable in an archive for macOS; nothing in it changes."""
+    with _explained():
+        platform = archive_platform(PROJECT, archive.name)
+        if platform.os.name != "darwin":
+            raise ReleaseError(f"{archive.name} is for {platform}: Apple notarises for macOS alone")
+        settings = notary_settings(os.environ)
+        if settings is None:
+            _without_settings(archive, "notarised", "RELEASE_NOTARY_KEY", required)
+        elif dry_run:
+            for step in notary.describe(archive, PROJECT, settings):
+                print(f"would {step}")
+        else:
+            notary.notarise(archive, evidence, PROJECT, settings, run, _say)
 
 
 def _assets(directory: Path, names: Sequence[str]) -> tuple[Path, ...]:

@@ -96,6 +96,64 @@ def test_measurements_and_verdicts_reach_their_readers(
     assert "is no name of an archive" in _run("metrics", "x", "--evidence", "y", code=1)[1]
 
 
+def _contents(*folders: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
+
+
+def test_without_settings_nothing_is_signed(
+    whole_release: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("RELEASE_")]:
+        monkeypatch.delenv(name)
+    before = _contents(*whole_release)
+    directory, evidence = whole_release
+    windows = directory / AGENT_RUNNER.archive(TAG, PLATFORM)
+    macos = directory / AGENT_RUNNER.archive(TAG, PLATFORMS["darwin-arm64"])
+    for command, archive in (("sign", windows), ("sign", macos), ("notarise", macos)):
+        arguments = (command, archive, "--evidence", evidence)
+        assert "is not set (docs/releasing.md)" in _run(*arguments)[0]
+        assert f"{archive.name} is not " in _run(*arguments, "--required", code=1)[1]
+    linux = directory / AGENT_RUNNER.archive(TAG, PLATFORMS["linux-amd64"])
+    assert "have no signature" in _run("sign", linux, "--evidence", evidence, code=1)[1]
+    _, errors = _run("notarise", windows, "--evidence", evidence, code=1)
+    assert "Apple notarises for macOS alone" in errors
+    assert _contents(*whole_release) == before
+
+
+def test_dry_runs_of_signatures_print_the_calls_without_secrets(
+    whole_release: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _contents(*whole_release)
+    key = "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----"
+    settings = {
+        "RELEASE_WINDOWS_PFX": "c2VjcmV0",
+        "RELEASE_WINDOWS_PASSWORD": "secret",
+        "RELEASE_WINDOWS_TIMESTAMP_URL": "http://timestamp.example.org",
+        "RELEASE_MACOS_IDENTITY": "Developer ID Application: Name (TEAM)",
+        "RELEASE_MACOS_P12": "c2VjcmV0",
+        "RELEASE_MACOS_P12_PASSWORD": "secret",
+        "RELEASE_NOTARY_KEY": key,
+        "RELEASE_NOTARY_KEY_ID": "K",
+        "PATH": "/nowhere",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    directory, evidence = whole_release
+    windows = directory / AGENT_RUNNER.archive(TAG, PLATFORM)
+    macos = directory / AGENT_RUNNER.archive(TAG, PLATFORMS["darwin-arm64"])
+    options = ("--evidence", evidence, "--dry-run")
+    printed = _run("sign", windows, *options)[0]
+    assert "would run osslsigncode sign -pkcs12 TEMPORARY/certificate.pfx -readpass " in printed
+    printed += _run("sign", macos, *options)[0]
+    assert "would run codesign --force --sign 'Developer ID Application: Name (TEAM)' " in printed
+    assert "would run security -i < (secret)" in printed
+    printed += _run("notarise", macos, *options)[0]
+    assert "would run xcrun notarytool submit TEMPORARY/agent-runner.zip --key " in printed
+    assert "c2VjcmV0" not in printed
+    assert "secret" not in printed.replace("(secret)", "")
+    assert _contents(*whole_release) == before
+
+
 def test_notes_of_a_release_with_defects_are_refused(files: tuple[Path, Path]) -> None:
     directory, _ = files
     arguments = ("notes", directory, "--tag", TAG, "--repository", "owner/name")

@@ -7,6 +7,11 @@ All lie in one folder (`dist/evidence`) and start with the archive's name withou
     BASE.intoto.json    statement of provenance, SLSA; the packaging writes it
     BASE.rebuild.json   the digest of the same archive, built once more without any cache
     BASE.metrics.json   times and sizes that were measured where it was built
+    BASE.notarisation.json   Apple's answer about the executable
+
+The first three are about the archive as it is published. Where its executable was signed after the
+build, `signed` in `BASE.json` says what was built: that is what a second build is compared with, and
+what was measured.
 """
 
 from __future__ import annotations
@@ -88,6 +93,35 @@ class ArchiveEvidence(_Model):
     size: int
 
 
+class Signature(_Model):
+    """A signature in an executable.
+
+    kind                 "Authenticode" or "Developer ID"
+    signer               the certificate's subject
+    certificate_sha256   of the certificate, in DER; None where the tools don't tell it
+    timestamped          whether a timestamping service's word is in it
+    """
+
+    kind: str
+    signer: str
+    certificate_sha256: str | None = None
+    timestamped: bool
+
+
+class File(_Model):
+    sha256: str
+    size: int
+
+
+class Signed(_Model):
+    """What was made of what: the archive and the executable as they were built, unsigned."""
+
+    signature: Signature
+    tool: str
+    archive: File
+    executable: File
+
+
 class Evidence(_Model):
     """`BASE.json`."""
 
@@ -98,6 +132,12 @@ class Evidence(_Model):
     platform: str
     archive: ArchiveEvidence
     executables: list[ExecutableEvidence]
+    signed: Signed | None = None
+
+    @property
+    def built_sha256(self) -> str:
+        """The digest of the archive that `package` made."""
+        return self.signed.archive.sha256 if self.signed else self.archive.sha256
 
 
 class Rebuild(_Model):
@@ -134,6 +174,17 @@ class Metrics(_Model):
         return cls(archive=archive.name, sha256=digest, **measured)
 
 
+class Notarisation(_Model):
+    """`BASE.notarisation.json`: Apple's notary service accepted these bytes; `submission` is its
+    number for them."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    archive: str
+    executable_sha256: str
+    submission: str
+    status: str
+
+
 def load(kind: type[M], path: Path) -> M:
     """Read a JSON file; raises ReleaseError, which names the file and each wrong place."""
     try:
@@ -167,3 +218,7 @@ def rebuild_path(folder: Path, base: str) -> Path:
 
 def metrics_path(folder: Path, base: str) -> Path:
     return folder / f"{base}.metrics.json"
+
+
+def notarisation_path(folder: Path, base: str) -> Path:
+    return folder / f"{base}.notarisation.json"

@@ -93,13 +93,16 @@ def macho(cpu: int) -> bytes:
 
 
 def pe(machine: int) -> bytes:
-    """The headers of a console program for Windows 6.0; 0x8664 is x86-64."""
+    """A console program for Windows 6.0 that ends at once; 0x8664 is x86-64, what its code is for."""
     dos = b"MZ" + bytes(58) + struct.pack("<I", 64)
-    coff = struct.pack("<HHIIIHH", machine, 0, 0, 0, 0, 240, 0x22)
-    optional = struct.pack("<HBBIIIIIQIIHHHHHHIIIIHHQQQQII", 0x20B, 14, 0, *[0] * 3, 0x1000, 0x1000,
-                           0x140000000, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0x1000, 0x200, 0, 3, 0,
-                           0x100000, 0x1000, 0x100000, 0x1000, 0, 16)  # fmt: skip
-    return (dos + b"PE\0\0" + coff + optional + bytes(128)).ljust(0x400, b"\0")
+    coff = struct.pack("<HHIIIHH", machine, 1, 0, 0, 0, 240, 0x22)
+    optional = struct.pack("<HBBIIIIIQIIHHHHHHIIIIHHQQQQII", 0x20B, 14, 0, 0x200, 0, 0, 0x1000,
+                           0x1000, 0x140000000, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0x2000, 0x200,
+                           0, 3, 0, 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)  # fmt: skip
+    text = struct.pack("<8s6I2HI", b".text", 3, 0x1000, 0x200, 0x200, 0, 0, 0, 0, 0x60000020)
+    headers = dos + b"PE\0\0" + coff + optional + bytes(128) + text
+    code = b"\x31\xc0\xc3"  # xor eax, eax; ret
+    return headers.ljust(0x200, b"\0") + code.ljust(0x200, b"\0")
 
 
 def executable(platform: Platform, program: str, version: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import BaseModel
 
 from release.errors import ReleaseError
@@ -33,6 +35,16 @@ class PlannedJob(BaseModel):
     sbom: str
 
 
+class SigningJob(BaseModel):
+    """One platform's signature, as a workflow's matrix needs it."""
+
+    platform: str
+    os: str
+    sign_on: str
+    packages: str
+    archive: str
+
+
 class Plan(BaseModel):
     """Everything that is known of a build before it starts.
 
@@ -47,11 +59,15 @@ class Plan(BaseModel):
     publish: bool
     source_date_epoch: int
     jobs: list[PlannedJob]
+    signing: list[SigningJob]
     assets: list[str]
 
     def matrix(self) -> dict[str, list[dict[str, str]]]:
         """The value of a workflow's `strategy.matrix`."""
         return {"include": [job.model_dump() for job in self.jobs]}
+
+    def signing_matrix(self) -> dict[str, list[dict[str, str]]]:
+        return {"include": [job.model_dump() for job in self.signing]}
 
 
 def asset_names(project: Project, version: str) -> list[str]:
@@ -77,16 +93,38 @@ def archive_base(archive: str) -> str:
     return archive.removesuffix(".zip").removesuffix(".tar.gz")
 
 
+def _signing_jobs(project: Project, version: str, systems: Collection[str]) -> list[SigningJob]:
+    unknown = sorted(set(systems).difference(project.signing))
+    if unknown:
+        raise ReleaseError(
+            f"executables for {', '.join(unknown)} can't be signed: choose from "
+            f"{', '.join(sorted(project.signing))}"
+        )
+    return [
+        SigningJob(
+            platform=platform.name,
+            os=platform.os.name,
+            sign_on=project.signing[platform.os.name].runner,
+            packages=" ".join(project.signing[platform.os.name].packages),
+            archive=project.archive(version, platform),
+        )
+        for platform in project.platforms
+        if platform.os.name in systems
+    ]
+
+
 def make_plan(
     project: Project,
     *,
     tag: str | None = None,
     version: str | None = None,
     committed: int | None = None,
+    sign: Collection[str] = (),
 ) -> Plan:
     """Plan the release of a tag, or a manual build of a version that is not published.
 
-    `committed` is the time of the commit that is built, in seconds since 1970. Raises ReleaseError
+    `committed` is the time of the commit that is built, in seconds since 1970; `sign` names the
+    systems whose executables are signed, in a release that is published. Raises ReleaseError
     when both tag and version are given, or when one can't be used.
     """
     if tag is not None and version is not None:
@@ -98,6 +136,7 @@ def make_plan(
     problem = version_problem(name)
     if problem is not None:
         raise ReleaseError(f"the version {problem}")
+    signing = _signing_jobs(project, name, sign)
     jobs = []
     for job in project.jobs:
         archive = project.archive(name, job.platform)
@@ -123,5 +162,6 @@ def make_plan(
         publish=tag is not None,
         source_date_epoch=committed if tag and committed else DEFAULT_SOURCE_DATE_EPOCH,
         jobs=jobs,
+        signing=signing if tag is not None else [],
         assets=asset_names(project, name),
     )

@@ -53,6 +53,26 @@ def test_the_matrix_builds_windows_on_linux_and_starts_it_on_windows() -> None:
     assert jobs["linux-arm64"]["glibc_floor"] == "2.35"
 
 
+def test_signatures_are_planned_for_what_is_published_and_asked_for() -> None:
+    tag = "agent-runner-v1.2.3"
+    planned = make_plan(AGENT_RUNNER, tag=tag, sign=["windows", "darwin"])
+    jobs = {job["platform"]: job for job in planned.signing_matrix()["include"]}
+    assert sorted(jobs) == ["darwin-amd64", "darwin-arm64", "windows-amd64"]
+    assert jobs["windows-amd64"] == {
+        "platform": "windows-amd64",
+        "os": "windows",
+        "sign_on": "ubuntu-24.04",
+        "packages": "osslsigncode",
+        "archive": f"agent-runner-{tag}-windows-amd64.zip",
+    }
+    assert make_plan(AGENT_RUNNER, tag=tag).signing == []
+    assert make_plan(AGENT_RUNNER, sign=["windows"]).signing == []
+    with pytest.raises(
+        ReleaseError, match="for linux can't be signed: choose from darwin, windows"
+    ):
+        make_plan(AGENT_RUNNER, tag=tag, sign=["linux"])
+
+
 @pytest.mark.parametrize(
     ("number", "prerelease"),
     [

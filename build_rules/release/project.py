@@ -59,12 +59,22 @@ class Job:
 
 
 @dataclass(frozen=True)
+class SigningMachine:
+    """Where a system's executables are signed (runner label), and the Debian packages it needs."""
+
+    runner: str
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Project:
     """A program with releases of its own; `title` is its name in prose."""
 
     program: str
     title: str
     jobs: tuple[Job, ...]
+    signing: Mapping[str, SigningMachine]
+    """By the system's name: those whose executables can be signed after the build."""
     budgets: Mapping[str, Budget]
     """By the platform's name."""
 
@@ -109,6 +119,10 @@ AGENT_RUNNER = Project(
     program="agent-runner",
     title="Agent-Runner",
     jobs=_JOBS,
+    signing={
+        "darwin": SigningMachine("macos-15"),
+        "windows": SigningMachine("ubuntu-24.04", ("osslsigncode",)),
+    },
     budgets={
         PLATFORMS["darwin-arm64"].name: Budget(100 * MB),
         PLATFORMS["darwin-amd64"].name: Budget(100 * MB),

@@ -23,13 +23,16 @@ from release.evidence import (
     PROVENANCE_ENDING,
     SBOM_ENDING,
     Evidence,
+    Notarisation,
     Rebuild,
     evidence_path,
     load,
+    notarisation_path,
     rebuild_path,
 )
 from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line
 from release.project import Floor, Project
+from release.signing import authenticode, pe
 
 if TYPE_CHECKING:
     from release.executables import ExecutableFacts
@@ -257,22 +260,53 @@ def check_description(facts: ArchiveFacts, path: Path) -> list[Defect]:
 
 
 def check_rebuild(facts: ArchiveFacts, path: Path) -> list[Defect]:
-    """A second build, without a cache, gave the same bytes."""
+    """A second build, without a cache, gave the same bytes: those that were built, where the
+    executable was signed afterwards."""
     if not path.exists():
         return [Defect(facts.name, f"has no verdict of a second build ({path.name})")]
     verdict = load(Rebuild, path)
-    if verdict.archive != facts.name or verdict.sha256 != facts.sha256:
+    built = facts.evidence.built_sha256 if facts.evidence is not None else facts.sha256
+    if verdict.archive != facts.name or verdict.sha256 != built:
         return [
             Defect(facts.name, f"{path.name} is about {verdict.archive} {verdict.sha256}, not this")
         ]
-    if verdict.rebuilt_sha256 != facts.sha256:
+    if verdict.rebuilt_sha256 != built:
         return [
             Defect(
                 facts.name,
-                f"is not reproducible: a second build gave {verdict.rebuilt_sha256}, "
-                f"not {facts.sha256}",
+                f"is not reproducible: a second build gave {verdict.rebuilt_sha256}, not {built}",
             )
         ]
+    return []
+
+
+def check_signature(archive: str, executable: Path, evidence: Evidence) -> list[Defect]:
+    """An executable for Windows that was signed has that signature, and is what was built but for
+    it. (One for macOS can be verified on macOS only, where that was done when it was signed.)"""
+    signed = evidence.signed
+    try:
+        if signed is None:
+            is_signed = pe.is_signed(executable.read_bytes())
+            problem = "its executable is signed, and its evidence doesn't say so"
+            return [Defect(archive, problem)] if is_signed else []
+        found = authenticode.read_signature(executable)
+        authenticode.check_made_of(executable, signed.executable)
+    except ReleaseError as error:
+        return [Defect(archive, str(error))]
+    if found != signed.signature:
+        return [Defect(archive, f"is signed by {found.signer}, not by {signed.signature.signer}")]
+    return []
+
+
+def check_notarisation(facts: ArchiveFacts, path: Path, executable: str) -> list[Defect]:
+    """Apple's answer, where there is one, is about this very executable."""
+    if not path.exists():
+        return []
+    answer = load(Notarisation, path)
+    content = {member.name: member.sha256 for member in facts.members}
+    if answer.executable_sha256 != content.get(executable):
+        about = f"{path.name} is about {answer.executable_sha256}"
+        return [Defect(facts.name, f"{about}, not about {executable} in it")]
     return []
 
 
@@ -334,6 +368,15 @@ def _check_archive(
         return [*defects, Defect(name, str(error))], None
     defects += check_members(name, members, project.members(platform))
 
+    evidence: Evidence | None = None
+    if demands.evidence is not None:
+        try:
+            evidence = load(
+                Evidence, evidence_path(demands.evidence, project.base(version, platform))
+            )
+        except ReleaseError as error:
+            defects.append(Defect(name, f"its evidence: {error}"))
+
     executable_name = platform.executable_name(project.program)
     executable: ExecutableFacts | None = None
     if any(m.name == executable_name and m.kind == "file" for m in members):
@@ -350,17 +393,11 @@ def _check_archive(
             else:
                 wrong = check_executable(name, executable, platform)
                 defects += wrong
+                if not wrong and evidence is not None and executable.format == "PE":
+                    defects += check_signature(name, extracted, evidence)
                 if not wrong and platform.name == host_platform_name():
                     defects += check_native_version(name, extracted, project.program, version)
 
-    evidence: Evidence | None = None
-    if demands.evidence is not None:
-        try:
-            evidence = load(
-                Evidence, evidence_path(demands.evidence, project.base(version, platform))
-            )
-        except ReleaseError as error:
-            defects.append(Defect(name, f"its evidence: {error}"))
     facts = ArchiveFacts(
         platform, name, path.stat().st_size, sha256, tuple(members), executable, evidence
     )
@@ -369,6 +406,11 @@ def _check_archive(
         for ending in (SBOM_ENDING, PROVENANCE_ENDING):
             beside = demands.evidence / f"{project.base(version, platform)}{ending}"
             defects += check_description(facts, beside)
+        answer = notarisation_path(demands.evidence, project.base(version, platform))
+        try:
+            defects += check_notarisation(facts, answer, executable_name)
+        except ReleaseError as error:
+            defects.append(Defect(name, str(error)))
     if executable is not None:
         defects += check_budget(project, facts)
     if demands.rebuilds:

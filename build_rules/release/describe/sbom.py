@@ -39,7 +39,8 @@ from release.describe.subject import (
 )
 
 _NAMESPACE = uuid.UUID("8e4f4f0e-6d2e-5f0a-9d0b-1a1f2c9b7c55")
-_PROPERTIES = "pants:release"
+PROPERTIES = "pants:release"
+"""The names of properties that this program adds start with it and a colon."""
 _INTERPRETER_LICENSE = "PSF-2.0"
 
 _MARKERS = {
@@ -105,7 +106,7 @@ def _distribution(
 def _interpreter(interpreter: Interpreter) -> Component:
     properties = []
     if interpreter.sha256 is not None:
-        name = f"{_PROPERTIES}:interpreter-content-sha256"
+        name = f"{PROPERTIES}:interpreter-content-sha256"
         properties.append(Property(name=name, value=interpreter.sha256))
     return _purl_component(
         "generic",
@@ -120,7 +121,7 @@ def _interpreter(interpreter: Interpreter) -> Component:
 def _library(library: HostLibrary, policy: Policy) -> Component:
     properties = []
     if library.package is not None:
-        properties.append(Property(name=f"{_PROPERTIES}:host-package", value=library.package))
+        properties.append(Property(name=f"{PROPERTIES}:host-package", value=library.package))
     return Component(
         name=library.name,
         version=library.version,
@@ -168,6 +169,11 @@ def _required(distribution: Distribution, environment: Mapping[str, str]) -> Ite
             yield normalized(requirement.name)
 
 
+def serial_number(archive_sha256: str) -> uuid.UUID:
+    """That of the document about the archive with this digest."""
+    return uuid.uuid5(_NAMESPACE, archive_sha256)
+
+
 def make_bom(
     subject: Subject, locked: Mapping[tuple[str, str], LockedFiles], policy: Policy
 ) -> Bom:
@@ -177,9 +183,9 @@ def make_bom(
         type=ComponentType.APPLICATION,
         bom_ref=subject.archive_name,
         hashes=_hashes(subject.archive_sha256),
-        properties=[Property(name=f"{_PROPERTIES}:platform", value=subject.platform)],
+        properties=[Property(name=f"{PROPERTIES}:platform", value=subject.platform)],
     )
-    bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, subject.archive_sha256))
+    bom = Bom(serial_number=serial_number(subject.archive_sha256))
     bom.metadata.component = root
     bom.metadata.timestamp = datetime.fromtimestamp(subject.source_date_epoch, UTC)
     bom.metadata.tools = ToolRepository(

@@ -1,0 +1,167 @@
+"""Apple's notary service: its word that an executable is no known malware.
+
+Gatekeeper asks for it when a downloaded program starts for the first time. The bytes stay as they
+are: Apple remembers their digest. A ticket can be stapled to an app, a disk image or a package, not
+to a bare executable, so that first start needs the network.
+
+https://developer.apple.com/documentation/security/customizing-the-notarization-workflow
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from release.archives import extract_member, file_sha256
+from release.errors import ReleaseError
+from release.evidence import Notarisation, load, notarisation_path, save
+from release.plan import archive_base, archive_platform
+from release.project import Project
+from release.signing.calls import Call, Output, Runner, demand
+from release.signing.developer_id import display_call, inspect, notarisation_obstacles, verify_call
+from release.signing.secret_files import secret_folder, write_secret
+from release.signing.settings import NotarySettings
+
+ACCEPTED = "Accepted"
+_IN_PROGRESS = "In Progress"
+_WAIT = "50m"
+
+NOT_STAPLED = (
+    "a bare executable can't be stapled: macOS asks Apple when it is first started, so that first "
+    "start needs the network"
+)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What `notarytool submit --wait` answers."""
+
+    id: str
+    status: str
+    message: str
+
+
+def _credentials(settings: NotarySettings, key: Path) -> tuple[str, ...]:
+    issuer = () if settings.issuer is None else ("--issuer", settings.issuer)
+    return ("--key", str(key), "--key-id", settings.key_id, *issuer)
+
+
+def zip_call(executable: Path, archive: Path) -> Call:
+    """The service takes no bare executable; ditto's archives keep what a signature needs."""
+    return Call(("ditto", "-c", "-k", "--keepParent", str(executable), str(archive)))
+
+
+def submit_call(settings: NotarySettings, key: Path, archive: Path) -> Call:
+    return Call(
+        (
+            *("xcrun", "notarytool", "submit", str(archive), *_credentials(settings, key)),
+            *("--wait", "--timeout", _WAIT, "--output-format", "json"),
+        )
+    )
+
+
+def log_call(settings: NotarySettings, key: Path, submission: str) -> Call:
+    return Call(("xcrun", "notarytool", "log", submission, *_credentials(settings, key)))
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def parse_submission(output: Output) -> Submission:
+    """Raises ReleaseError when the service was not reached, or let nobody in."""
+    answer = _json_object(output.stdout)
+    if answer is None or not answer.get("id"):
+        said = " ".join((output.stderr + output.stdout).split())[-1000:]
+        raise ReleaseError(
+            f"notarytool submitted nothing (it ended with {output.code}): {said or 'no message'}"
+        )
+    return Submission(answer["id"], answer.get("status", ""), answer.get("message", ""))
+
+
+def parse_log(text: str) -> list[str]:
+    """What is wrong with a submission, one issue a line; the text itself where it is no log."""
+    log = _json_object(text)
+    if log is None:
+        return [text.strip()] if text.strip() else []
+    lines = [str(log["statusSummary"])] if log.get("statusSummary") else []
+    for issue in log.get("issues") or []:
+        where = " ".join(str(issue[key]) for key in ("path", "architecture") if issue.get(key))
+        more = f" ({issue['docUrl']})" if issue.get("docUrl") else ""
+        lines.append(f"{issue.get('severity')}: {where}: {issue.get('message')}{more}")
+    return lines
+
+
+def refusal(name: str, submission: Submission, log: list[str]) -> str:
+    """Why an executable is not notarised, and what to do."""
+    about = f"{name} is not notarised (submission {submission.id})"
+    if submission.status == _IN_PROGRESS:
+        return f"{about}: Apple had no answer within {_WAIT}; run `notarise` once more later"
+    reasons = "".join(f"\n  - {line}" for line in log) or " (Apple's log has no reason)"
+    return f"{about}: Apple says {submission.status or 'nothing'}, {submission.message}{reasons}"
+
+
+def notarise(
+    archive: Path,
+    evidence: Path,
+    project: Project,
+    settings: NotarySettings,
+    runner: Runner,
+    say: Callable[[str], None],
+) -> None:
+    """Let Apple notarise the executable in an archive, and keep its answer with the evidence.
+
+    Neither the archive nor what else is known about it changes. Raises ReleaseError when Apple
+    refuses, with its reasons.
+    """
+    name = archive_platform(project, archive.name).executable_name(project.program)
+    path = notarisation_path(evidence, archive_base(archive.name))
+    with secret_folder() as folder:
+        executable = folder / name
+        extract_member(archive, name, executable)
+        digest = file_sha256(executable)
+        if path.exists() and load(Notarisation, path).executable_sha256 == digest:
+            say(f"{name} in {archive.name} is notarised already ({path})")
+            return
+        obstacles = notarisation_obstacles(inspect(runner, executable))
+        if obstacles:
+            raise ReleaseError(f"{name} can't be notarised: {'; '.join(obstacles)}")
+        zipped = folder / f"{name}.zip"
+        demand(runner, zip_call(executable, zipped), f"packing {name} for Apple")
+        key = write_secret(folder / "key.p8", settings.key.encode())
+        # Its code tells whether it had an answer, not which.
+        submission = parse_submission(runner(submit_call(settings, key, zipped)))
+        if submission.status != ACCEPTED:
+            log: list[str] = []
+            if submission.status != _IN_PROGRESS:
+                output = runner(log_call(settings, key, submission.id))
+                log = parse_log(output.stdout or output.stderr)
+            raise ReleaseError(refusal(name, submission, log))
+    accepted = Notarisation(
+        archive=archive.name,
+        executable_sha256=digest,
+        submission=submission.id,
+        status=submission.status,
+    )
+    save(accepted, path)
+    say(f"Apple notarised {name} in {archive.name} (submission {submission.id}); {NOT_STAPLED}")
+
+
+def describe(archive: Path, project: Project, settings: NotarySettings) -> list[str]:
+    """What `notarise` would do, one step a line."""
+    name = archive_platform(project, archive.name).executable_name(project.program)
+    folder = Path("TEMPORARY")
+    calls = [
+        verify_call(folder / name),
+        display_call(folder / name),
+        zip_call(folder / name, folder / f"{name}.zip"),
+        submit_call(settings, folder / "key.p8", folder / f"{name}.zip"),
+    ]
+    return [f"extract {name} from {archive}", *(f"run {call}" for call in calls)]
