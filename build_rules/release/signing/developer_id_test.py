@@ -28,7 +28,7 @@ ENTITLED = plistlib.dumps({"com.apple.security.cs.allow-jit": True}).decode()
 def test_what_a_signature_says() -> None:
     signature = parse_display(SIGNED)
     assert signature.authorities[0] == IDENTITY
-    assert (signature.flags, signature.team) == ({"runtime"}, "TEAM123456")
+    assert (set(signature.flags), signature.team) == ({"runtime"}, "TEAM123456")
     assert notarisation_obstacles(signature) == []
 
 
