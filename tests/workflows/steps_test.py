@@ -23,12 +23,13 @@ from pathlib import Path
 
 import pytest
 
-from release.archives import file_sha256
+from release.archives import extract_member, file_sha256
 from release.fixtures import write_archive, write_checksum
 from release.installers import INSTALLER_NAMES
 from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
+from release.signing.authenticode import read_signature
 from release.storage import connect
 from release.testing.github_server import (
     TOKEN,
@@ -39,6 +40,7 @@ from release.testing.github_server import (
     serve_github,
 )
 from release.testing.s3_server import serve_s3
+from release.testing.signing_authority import PASSWORD, make_identity, required_program
 from release.testing.workflow_runner import (
     FAILURE,
     SKIPPED,
@@ -139,6 +141,8 @@ class Site:
     recorded: Path
     environment: dict[str, str]
     attested: list[tuple[str, str]]
+    variables: dict[str, str]
+    secrets: dict[str, str]
 
     def objects(self) -> list[str]:
         client = connect(self.s3, "us-east-1")
@@ -164,12 +168,8 @@ class Site:
             environment={**self.environment, **environment},
             token=TOKEN,
             elsewhere=self._elsewhere,
-            variables={
-                "RELEASE_BUCKET": BUCKET,
-                "RELEASE_S3_ENDPOINT": self.s3,
-                "RELEASE_S3_REGION": "us-east-1",
-            },
-            secrets={"RELEASE_ACCESS_KEY_ID": "test", "RELEASE_SECRET_ACCESS_KEY": "test"},
+            variables=self.variables,
+            secrets=self.secrets,
         )
 
     def run(
@@ -188,8 +188,10 @@ class Site:
     def _elsewhere(self, run: WorkflowRun, instance: Instance) -> bool:
         """Other platforms' machines: what they build was recorded, what they start is believed."""
         platform = instance.matrix.get("platform", LOCAL)
-        if instance.name not in ("build", "smoke") or platform == LOCAL:
+        if instance.name not in ("build", "smoke", "sign") or platform == LOCAL:
             return False
+        if instance.name == "sign" and instance.matrix["sign_on"].startswith("ubuntu"):
+            return False  # this machine signs for Windows
         name = f"agent-runner-{platform}"
         if instance.name == "build" and (self.recorded / name).is_dir():
             shutil.copytree(self.recorded / name, run.artifacts / name)
@@ -251,7 +253,7 @@ class Site:
         self.attested.append((subject.name, kind))
 
 
-EVERYTHING = ("plan", "build", "smoke", "verify", "attest", "publish", "upload")
+EVERYTHING = ("plan", "build", "sign", "smoke", "verify", "attest", "publish", "upload")
 
 
 @dataclass(frozen=True)
@@ -324,6 +326,12 @@ def _open_site(folder: Path, history: History) -> Iterator[Site]:
             history.recorded,
             environment,
             [],
+            {
+                "RELEASE_BUCKET": BUCKET,
+                "RELEASE_S3_ENDPOINT": s3,
+                "RELEASE_S3_REGION": "us-east-1",
+            },
+            {"RELEASE_ACCESS_KEY_ID": "test", "RELEASE_SECRET_ACCESS_KEY": "test"},
         )
 
 
@@ -363,7 +371,7 @@ def _nothing_is_public(site: Site) -> bool:
 
 def test_a_tag_becomes_a_release(finished: Finished) -> None:
     site, run, objects = finished.site, finished.run, finished.objects
-    assert run.results == dict.fromkeys(EVERYTHING, SUCCESS), run.text
+    assert run.results == {**dict.fromkeys(EVERYTHING, SUCCESS), "sign": SKIPPED}, run.text
     assert _is_released(site)
     release = site.github.state.only_release()
     assert release["prerelease"] is True
@@ -396,9 +404,13 @@ def test_secrets_reach_the_steps_that_need_them_alone(finished: Finished) -> Non
         for step in job["steps"]:
             has_token = "token" in str(step.get("env", ""))
             assert has_token == ("publish dist/release" in step.get("run", ""))
+            signs = "RELEASE_WINDOWS_" in str(step) or "RELEASE_MACOS_" in str(step)
+            signs |= "RELEASE_NOTARY_" in str(step)
+            assert signs == (" --required" in step.get("run", ""))
+            assert not signs or job["environment"] == "release"
     read = {"contents": "read"}
     assert {name: job["permissions"] for name, job in run.workflow["jobs"].items()} == {
-        **dict.fromkeys(("plan", "build", "smoke", "verify", "upload"), read),
+        **dict.fromkeys(("plan", "build", "sign", "smoke", "verify", "upload"), read),
         "attest": {"contents": "read", "id-token": "write", "attestations": "write"},
         "publish": {"contents": "write"},
     }
@@ -407,13 +419,67 @@ def test_secrets_reach_the_steps_that_need_them_alone(finished: Finished) -> Non
 
 def test_a_manual_run_publishes_nothing(site: Site) -> None:
     run = site.run(Event("workflow_dispatch", "refs/heads/main", site.sha))
-    skipped = ("verify", "attest", "publish", "upload")
+    skipped = ("sign", "verify", "attest", "publish", "upload")
     assert run.results == {
         **dict.fromkeys(("plan", "build", "smoke"), SUCCESS),
         **dict.fromkeys(skipped, SKIPPED),
     }, run.text
     assert "agent-runner dev" in run.text
     assert site.github.state.log == []
+
+
+# ---------------------------------------------------------------------------------------------
+# Signatures
+# ---------------------------------------------------------------------------------------------
+
+
+def _package_manager(folder: Path) -> str:
+    """A PATH on which installing a package is only noted, in `folder/asked`."""
+    folder.mkdir()
+    (folder / "apt-get").write_text(f'#!/bin/sh\necho "$*" >> "{folder}/asked"\n')
+    (folder / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    for program in ("apt-get", "sudo"):
+        (folder / program).chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_executables_are_signed_where_it_is_asked_for(
+    site: Site, finished: Finished, tmp_path: Path
+) -> None:
+    """For Windows really, and that is what gets attested and published; for macOS by nobody here."""
+    required_program("osslsigncode")
+    site.variables |= {"RELEASE_SIGN": "darwin windows", "RELEASE_WINDOWS_TIMESTAMP_URL": "none"}
+    site.secrets |= make_identity().variables()
+    run = site.run(PATH=_package_manager(tmp_path / "programs"))
+    assert run.results == dict.fromkeys(EVERYTHING, SUCCESS), run.text
+    assert (
+        "install -qq --no-install-recommends osslsigncode"
+        in (tmp_path / "programs/asked").read_text()
+    )
+    assert PASSWORD not in run.text
+    assert sorted(run.produced["sign"]) == ["agent-runner-windows-amd64"]
+
+    name = AGENT_RUNNER.archive(TAG, PLATFORMS["windows-amd64"])
+    assert f"signed {name}: Authenticode, CN=" in run.text
+    published, unsigned = site.github.state.files(), finished.site.github.state.files()
+    assert {n for n in published if published[n] != unsigned[n]} == {name, f"{name}.sha256"}
+    archive = tmp_path / name
+    archive.write_bytes(published[name])
+    extract_member(archive, "agent-runner.exe", tmp_path / "agent-runner.exe")
+    assert read_signature(tmp_path / "agent-runner.exe").kind == "Authenticode"
+    assert (name, "sbom") in site.attested
+
+
+def test_a_release_that_should_be_signed_and_is_not_ends(site: Site, tmp_path: Path) -> None:
+    site.variables |= {"RELEASE_SIGN": "windows", "RELEASE_WINDOWS_TIMESTAMP_URL": "none"}
+    run = site.run(PATH=_package_manager(tmp_path / "programs"))
+    assert run.results == {
+        **dict.fromkeys(("plan", "build"), SUCCESS),
+        "sign": FAILURE,
+        **dict.fromkeys(("smoke", "verify", "attest", "publish", "upload"), SKIPPED),
+    }
+    assert "is not signed: RELEASE_WINDOWS_PFX" in run.text
+    assert _nothing_is_public(site)
 
 
 def test_an_input_is_no_shell(site: Site) -> None:

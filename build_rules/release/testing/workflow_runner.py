@@ -166,15 +166,33 @@ class WorkflowRun:
             for need in _needs(job)
         }
         contexts = {**self._contexts, "needs": needs}
-        if any(need["result"] != SUCCESS for need in needs.values()):
-            return SKIPPED
-        if not evaluate(str(job.get("if", "true")), contexts):
+        if not self._is_due(job, contexts):
             return SKIPPED
         results = [
             self._run_instance(name, job, matrix, contexts)
             for matrix in self._combinations(job, contexts)
         ]
         return FAILURE if FAILURE in results else SUCCESS
+
+    def _is_due(self, job: Mapping[str, Any], contexts: Mapping[str, Any]) -> bool:
+        """A condition that asks for no status is one for jobs all of whose ancestors succeeded: a
+        skipped job skips whatever comes after it, not its neighbours alone."""
+        results = [self.results[name] for name in self._ancestors(job)]
+        functions = {
+            "always": lambda: True,
+            "cancelled": lambda: False,
+            "failure": lambda: FAILURE in results,
+            "success": lambda: all(result == SUCCESS for result in results),
+        }
+        condition = str(job.get("if", "true"))
+        asks = any(f"{name}(" in condition for name in functions)
+        if not asks and not functions["success"]():
+            return False
+        return bool(evaluate(condition, contexts, functions))
+
+    def _ancestors(self, job: Mapping[str, Any]) -> set[str]:
+        direct = _needs(job)
+        return direct.union(*(self._ancestors(self.workflow["jobs"][name]) for name in direct))
 
     def _combinations(
         self, job: Mapping[str, Any], contexts: Mapping[str, Any]
@@ -327,6 +345,11 @@ def upload_artifact(run: WorkflowRun, instance: Instance, given: Mapping[str, st
         raise ActionFailed(f"No files were found with the provided path: {given['path']}")
     top = Path(os.path.commonpath([path.parent for path in found]))
     target = run.artifacts / given["name"]
+    elsewhere = {
+        name for job, names in run.produced.items() if job != instance.name for name in names
+    }
+    if given["name"] in elsewhere and given.get("overwrite") != "true":
+        raise ActionFailed(f"an artifact with this name already exists: {given['name']}")
     run.produced.setdefault(instance.name, []).append(given["name"])
     shutil.rmtree(target, ignore_errors=True)  # a re-run of the job replaces it
     for path in found:
