@@ -241,6 +241,13 @@ def host_libraries(layers: bundle.Layers) -> list[dict[str, Any]]:
     return [item for dest, item in sorted(layers.layer.host_libraries.items()) if dest in selected]
 
 
+def interpreter_libraries(layers: bundle.Layers) -> list[dict[str, Any]]:
+    """Bundled libraries that came with the interpreter and that it names: the same and license."""
+    selected = set(layers.chosen.files)
+    known = sorted(layers.layer.interpreter_libraries.items())
+    return [item for dest, item in known if dest in selected]
+
+
 def _natives(layers: bundle.Layers) -> list[floors.Native]:
     """The native files of a bundle that need a certain system."""
     layer = layers.layer
@@ -322,7 +329,10 @@ def manifest(
             "sha256": interpreter.sha256_of(path),
             "size": os.path.getsize(path),
         },
-        "interpreter": {key: layer.python[key] for key in ("version", "implementation", "sha256")},
+        "interpreter": {
+            **{key: layer.python[key] for key in ("version", "implementation", "sha256")},
+            "libraries": interpreter_libraries(layers),
+        },
         "pyinstaller": layer.pyinstaller,
         "distributions": [
             {
@@ -361,6 +371,13 @@ def notices(layer_path: str, layers: bundle.Layers) -> list[dict[str, Any]]:
             "texts": texts["interpreter"],
         }
     )
+    brought = {
+        (item["package"], item["version"], item["license"])
+        for item in interpreter_libraries(layers)
+    }
+    for package, version, licence in sorted(brought):
+        text = {"file": "LICENSE", "text": texts["interpreter_libraries"][package]}
+        found.append({"name": package, "version": version, "license": licence, "texts": [text]})
     packages = {
         item["package"]: item["version"] for item in host_libraries(layers) if item["package"]
     }

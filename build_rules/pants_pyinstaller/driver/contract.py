@@ -96,6 +96,10 @@ PROOF_CLOSURE = "closure"
 PROOF_IMPORTS = "imports"
 PROOF_OFF = "off"
 
+INTERPRETER_LIBRARIES = "libraries.json"
+"""What an interpreter may say, in its prefix, of the libraries that it brings: ``libraries`` (path below the prefix ->
+``package``, ``version``, ``license``) and ``texts`` (package -> text of its licence)."""
+
 HOST_LIBRARIES_ALLOW = "allow"
 HOST_LIBRARIES_LIST = "list"
 HOST_LIBRARIES_DENY = "deny"

@@ -118,6 +118,7 @@ class Index:
     contested: dict[str, list[str]]
     winners: dict[str, list[str]]
     host_libraries: dict[str, dict[str, Any]]
+    interpreter_libraries: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import sys
 import sysconfig
+from typing import Any
+
+from . import contract
 
 NOT_IN_APPLICATIONS = (
     "test",
@@ -97,6 +101,16 @@ def identity(python_library: str | None) -> dict[str, str]:
         "sha256": sha256_of(subject),
         **certificate_places(),
     }
+
+
+def own_libraries() -> dict[str, Any]:
+    """What this interpreter says of libraries that it brings; see ``contract.INTERPRETER_LIBRARIES``."""
+    path = os.path.join(sys.base_prefix, contract.INTERPRETER_LIBRARIES)
+    if not os.path.isfile(path):
+        return {"libraries": {}, "texts": {}}
+    with open(path, encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
 
 
 def certificate_places() -> dict[str, str]:

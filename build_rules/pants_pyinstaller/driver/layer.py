@@ -310,6 +310,15 @@ class _Layer:
                     for name, path in winners.items()
                 },
                 host_libraries=host,
+                interpreter_libraries=natives.described_libraries(
+                    {
+                        dest: self.sources[dest]
+                        for dest, item in self.files.items()
+                        if item.kind == "binary" and item.origin == "interpreter"
+                    },
+                    sys.base_prefix,
+                    interpreter.own_libraries()["libraries"],
+                ),
                 groups=groups,
             ),
             self.request.output,
@@ -755,7 +764,12 @@ class _Layer:
         floors.write(self.request.output, files, loader)
 
     def _licences(self, host: Mapping[str, dict[str, Any]]) -> None:
-        texts: dict[str, Any] = {"distributions": {}, "packages": {}, "interpreter": []}
+        texts: dict[str, Any] = {
+            "distributions": {},
+            "packages": {},
+            "interpreter": [],
+            "interpreter_libraries": interpreter.own_libraries()["texts"],
+        }
         for distribution in self.dists:
             found = []
             for path in distribution.licence_files:

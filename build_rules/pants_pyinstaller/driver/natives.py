@@ -8,7 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import compiled, interpreter
@@ -176,6 +176,29 @@ def interpreter_owns(path: str) -> bool:
         libraries = interpreter.library_paths()
         return any(real.startswith(root + os.sep) for root in libraries) or "/libpython" in real
     return real.startswith(base + os.sep)
+
+
+def described_libraries(
+    sources: Mapping[str, str], prefix: str, known: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    """What is known of each of the files `sources` (by destination): its name and hash beside that.
+
+    :param known: by path below the interpreter's `prefix`, as the interpreter spells it.
+    """
+    said = {
+        one_spelling(os.path.realpath(os.path.join(prefix, path))): item
+        for path, item in known.items()
+    }
+    found = {}
+    for dest, source in sources.items():
+        real = os.path.realpath(source)
+        if one_spelling(real) in said:
+            found[dest] = {
+                "name": os.path.basename(dest),
+                "sha256": interpreter.sha256_of(real),
+                **said[one_spelling(real)],
+            }
+    return found
 
 
 def one_spelling(path: str) -> str:

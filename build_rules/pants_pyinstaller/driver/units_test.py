@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import struct
 import subprocess
@@ -18,6 +20,7 @@ from pants_pyinstaller.driver import (
     contract,
     distributions,
     index,
+    interpreter,
     natives,
     preflight,
     probing,
@@ -307,3 +310,28 @@ def test_code_is_the_same_whatever_was_compiled_before() -> None:
     assert said[0][0] == said[1][0]
     if sys.version_info[:2] == (3, 13):
         assert said[0][1] != said[1][1], "Python no longer needs this"
+
+
+def test_libraries_of_the_interpreter_are_described_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Windows Python does it, whose libraries no package manager knows."""
+    prefix = tmp_path / "python"
+    (prefix / "DLLs").mkdir(parents=True)
+    for name in ("libssl.dll", "_queue.pyd"):
+        (prefix / "DLLs" / name).write_text(name)
+    entry = {"package": "OpenSSL", "version": "3.0.15", "license": "Apache-2.0"}
+    monkeypatch.setattr(sys, "base_prefix", str(prefix))
+    assert interpreter.own_libraries() == {"libraries": {}, "texts": {}}
+    (prefix / contract.INTERPRETER_LIBRARIES).write_text(
+        json.dumps({"libraries": {"DLLs/libssl.dll": entry}, "texts": {"OpenSSL": "text"}})
+    )
+
+    found = natives.described_libraries(
+        {name: str(prefix / "DLLs" / name) for name in ("libssl.dll", "_queue.pyd")},
+        str(prefix),
+        interpreter.own_libraries()["libraries"],
+    )
+
+    digest = hashlib.sha256(b"libssl.dll").hexdigest()
+    assert found == {"libssl.dll": {"name": "libssl.dll", "sha256": digest, **entry}}

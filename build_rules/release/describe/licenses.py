@@ -122,7 +122,8 @@ def license_of_library(library: HostLibrary, policy: Policy) -> License:
     for pattern, expression in policy.host_packages.items():
         if fnmatchcase(library.package or library.name, pattern):
             return License(expression)
-    return License(None)
+    words = library.license
+    return License(spdx(words) if words else None, words)
 
 
 def refused(expression: str, policy: Policy) -> list[str]:
@@ -143,6 +144,12 @@ def refused(expression: str, policy: Policy) -> list[str]:
 def _why(names: Iterable[str], policy: Policy) -> str:
     said = [f"{name}: {policy.denied[name]}" for name in names if name in policy.denied]
     return f" ({'; '.join(said)})" if said else ""
+
+
+def _whose(library: HostLibrary) -> str:
+    if library.license is None:
+        return f"the build machine's package {library.package}"
+    return f"{library.package}, which came with the interpreter,"
 
 
 def problems(
@@ -176,7 +183,7 @@ def problems(
         bad = refused(known.expression, policy) if known.expression else []
         if bad:
             found.append(
-                f"{library.name} of the build machine's package {library.package} is under "
+                f"{library.name} of {_whose(library)} is under "
                 f"{known.expression}, and {' and '.join(bad)} is not allowed{_why(bad, policy)}: "
                 "exclude the module that needs it (`excludes` of the executable)"
             )

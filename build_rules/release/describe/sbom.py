@@ -121,7 +121,8 @@ def _interpreter(interpreter: Interpreter) -> Component:
 def _library(library: HostLibrary, policy: Policy) -> Component:
     properties = []
     if library.package is not None:
-        properties.append(Property(name=f"{PROPERTIES}:host-package", value=library.package))
+        kind = "host-package" if library.license is None else "interpreter-library"
+        properties.append(Property(name=f"{PROPERTIES}:{kind}", value=library.package))
     return Component(
         name=library.name,
         version=library.version,

@@ -48,12 +48,16 @@ class Distribution:
 
 @dataclass(frozen=True)
 class HostLibrary:
-    """A library that neither the lock nor the interpreter brought; `package` is the system's."""
+    """A library that the lock did not bring; `package` is the system's, or the project that it comes from.
+
+    license: where the packager states it: for libraries that came with the interpreter.
+    """
 
     name: str
     package: str | None
     version: str | None
     sha256: str | None
+    license: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,17 @@ def _executable(data: Mapping[str, Any]) -> Executable:
             for item in manifest.get("distributions", ())
         ),
         host_libraries=tuple(
-            HostLibrary(item["name"], item.get("package"), item.get("version"), item.get("sha256"))
-            for item in manifest.get("host_libraries", ())
+            HostLibrary(
+                item["name"],
+                item.get("package"),
+                item.get("version"),
+                item.get("sha256"),
+                item.get("license"),
+            )
+            for item in (
+                *manifest.get("host_libraries", ()),
+                *((interpreter or {}).get("libraries") or ()),
+            )
         ),
     )
 

@@ -21,16 +21,21 @@ def machine(path: Path) -> str:
     return _MACHINES.get(number, hex(number))
 
 
+def version_strings(path: Path) -> dict[str, str]:
+    """The strings of the version resource, such as `FileVersion` and `CompanyName`; empty where there is none."""
+    image = _open(path, "RESOURCE")
+    return {
+        name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for information in getattr(image, "FileInfo", [])
+        for entry in information
+        for table in getattr(entry, "StringTable", [])
+        for name, value in table.entries.items()
+    }
+
+
 def file_version(path: Path) -> str:
     """`FileVersion` of the version resource, "" where there is none."""
-    image = _open(path, "RESOURCE")
-    for information in getattr(image, "FileInfo", []):
-        for entry in information:
-            for table in getattr(entry, "StringTable", []):
-                found = table.entries.get(b"FileVersion")
-                if found is not None:
-                    return str(found.decode("utf-8", "replace"))
-    return ""
+    return version_strings(path).get("FileVersion", "")
 
 
 def exports(path: Path) -> list[str]:

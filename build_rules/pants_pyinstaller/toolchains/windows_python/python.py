@@ -17,7 +17,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from . import contents, images
+from . import components, contents, images
 from .errors import AssemblyError
 from .mingw import MinGW
 
@@ -53,8 +53,17 @@ def copy_files(wheels: Path, python: Path) -> str:
         raise AssemblyError(f"the wheels hold no deploy_libs/pythonXY.dll: {wheels}")
     check_versions(sources[library], images.file_version(sources[library]))
     kept = [name for name in sources if contents.is_kept(name)]
+    described = {}
     for name in contents.with_libraries(kept, sources, lambda name: images.imports(sources[name])):
+        said = images.version_strings(sources[name])
+        described[contents.destination(name)] = (
+            said.get("CompanyName", ""),
+            said.get("FileVersion", ""),
+        )
         copy(sources[name], python / contents.destination(name))
+    components.write(
+        components.describe(components.read(), platform.python_version(), described), python
+    )
     stdlib = Path(sysconfig.get_path("stdlib"))
     for folder, _, files in os.walk(stdlib):
         for name in files:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pants_pyinstaller.toolchains.windows_python import contents, images
+from pants_pyinstaller.toolchains.windows_python import components, contents, images
+from pants_pyinstaller.toolchains.windows_python.errors import AssemblyError
 
 PROGRAM = Path(contents.__file__).parent / "__main__.py"
 _SETUPTOOLS = importlib.util.find_spec("setuptools")
@@ -120,3 +121,43 @@ def test_another_patch_level_is_refused_by_both_names(tmp_path: Path) -> None:
     assert platform.python_version() in done.stderr
     assert "interpreter_constraints" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+PSF = ("Python Software Foundation", "3.13.0")
+
+
+def test_files_of_others_are_named_with_their_version_and_licence() -> None:
+    known = components.read()
+    found = components.describe(
+        known,
+        known.python,
+        {
+            "DLLs/libssl-3.dll": ("The OpenSSL Project, https://www.openssl.org/", "3.0.15"),
+            "vcruntime140.dll": ("Microsoft Corporation", "14.00.24247.2 built by: VCTOOLSD14ULDR"),
+            "DLLs/_bz2.pyd": PSF,
+            "DLLs/_queue.pyd": PSF,
+        },
+    )
+
+    versions = {path: (one["package"], one["version"]) for path, one in found["libraries"].items()}
+    assert versions == {
+        "DLLs/libssl-3.dll": ("OpenSSL", "3.0.15"),
+        "vcruntime140.dll": ("Microsoft Visual C++ runtime", "14.00.24247.2"),
+        "DLLs/_bz2.pyd": ("bzip2", "1.0.8"),
+    }
+    assert sorted(found["texts"]) == ["Microsoft Visual C++ runtime", "OpenSSL", "bzip2"]
+
+
+@pytest.mark.parametrize(
+    ("python", "files", "said"),
+    [
+        ("3.13.0", {"DLLs/new-1.dll": ("Somebody", "1")}, "new-1.dll of the wheels is Somebody's"),
+        ("3.13.0", {"DLLs/new-1.dll": ("", "")}, "new-1.dll of the wheels is nobody's"),
+        ("3.13.99", {"DLLs/_bz2.pyd": PSF}, "but this is 3.13.99"),
+    ],
+)
+def test_what_the_list_of_components_does_not_know_is_an_error(
+    python: str, files: dict[str, tuple[str, str]], said: str
+) -> None:
+    with pytest.raises(AssemblyError, match=said):
+        components.describe(components.read(), python, files)
