@@ -172,10 +172,10 @@ def new_machine(tmp_path: Path, program: Path) -> Iterator[Machine]:
 Moment = Callable[[Machine, "subprocess.Popen[str]"], object]
 
 
-def _ready(machine: Machine, process: subprocess.Popen[str]) -> object:
+def _ready(machine: Machine, process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    return wait_until(lambda: sum("program" in one for one in machine.processes().values()) == 2)
+    wait_until(lambda: sum("program" in one for one in machine.processes().values()) == 2)
 
 
 MOMENTS: dict[str, Moment] = {

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -64,7 +65,11 @@ class Surroundings:
         }
 
     def start(
-        self, script: str, *options: str, caller: bool = False, **env: str
+        self,
+        script: str,
+        *options: str,
+        caller: bool = False,
+        env: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.Popen[str]:
         """Run a script; with `caller` the process that is returned only calls the launcher."""
         path = Path(tempfile.mkdtemp(dir=self.folder), "script")
@@ -84,7 +89,7 @@ class Surroundings:
         )
 
     def run(self, script: str, **env: str) -> tuple[int, str, str]:
-        process = self.start(script, **env)
+        process = self.start(script, env=env)
         output, errors = process.communicate(timeout=60)
         return process.returncode, output, errors
 
@@ -210,7 +215,7 @@ def test_a_launch_removes_what_no_process_looks_after_and_leaves_the_others(
     machine: Surroundings,
 ) -> None:
     remains = machine.start("echo $$ $PPID; sleep 1000")
-    other = machine.start("echo; read line < $GATE; echo done", GATE=str(machine.gate))
+    other = machine.start("echo; read line < $GATE; echo done", env={"GATE": str(machine.gate)})
     assert remains.stdout is not None
     assert other.stdout is not None
     program, launcher = map(int, remains.stdout.readline().split())
