@@ -43,7 +43,7 @@ from comparison.command_line import (
 from comparison.growth import Growth, Step, bars, document, table, verdicts
 from comparison.processes import CommandFailed, measure
 from comparison.subjects import REPOSITORY, Generated, Subject, ThisRepository
-from comparison.workspaces import SURROUNDINGS, builder_environment
+from comparison.workspaces import SURROUNDINGS, builder_environment, share_wheel_caches
 from support.cache_server import CacheServer, make_python
 from support.ports import free_port
 from support.tcp_proxy import TcpProxy
@@ -54,7 +54,7 @@ _STOP_S: Final = 30.0
 
 
 class Clone:
-    """A clone of `subject` with a home of its own; caches: Pants' named caches."""
+    """A clone of `subject` with a home of its own; caches: those of wheels, shared."""
 
     def __init__(self, folder: Path, launcher: Path, caches: Path, subject: Subject) -> None:
         self.root = folder / "clone"
@@ -65,10 +65,11 @@ class Clone:
         self._environment = builder_environment(os.environ, home, SURROUNDINGS[0]) | {
             "PANTS_SETUP_CACHE": str(launcher),
             "PANTS_PANTSRC": "false",
-            "PANTS_NAMED_CACHES_DIR": str(caches),
+            "PANTS_NAMED_CACHES_DIR": str(folder / "caches"),
             "PANTS_CACHE_REPORT_ENABLED": "true",
             "PANTS_CACHE_REPORT_FILE": str(folder / "report.json"),
         }
+        share_wheel_caches(folder / "caches", caches)
         subject.make(self.root)
 
     @contextlib.contextmanager

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from comparison.processes import Usage, cpu_seconds
-from comparison.workspaces import LOCK, PYINSTALLER_LOCK, BenchError, Clone
+from comparison.workspaces import (
+    LOCK,
+    PYINSTALLER_LOCK,
+    BenchError,
+    Clone,
+    share_wheel_caches,
+)
 
 _BUILD: Final = Path("backend/services/agent-runner/BUILD")
 _ONE_FILE: Final = "backend/services/agent-runner:agent-runner"
@@ -125,10 +131,7 @@ class Ours:
             "PANTS_NAMED_CACHES_DIR": str(folder / "caches"),
             "PANTS_PANTSRC": "false",
         }
-        (folder / "caches").mkdir()
-        for name in ("pex_root", "pyinstaller_uv"):
-            (caches / name).mkdir(parents=True, exist_ok=True)
-            (folder / "caches" / name).symlink_to(caches / name)
+        share_wheel_caches(folder / "caches", caches)
 
     @property
     def one_file(self) -> Path:

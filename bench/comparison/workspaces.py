@@ -53,6 +53,14 @@ def builder_environment(
     return {**kept, "HOME": str(home), "TZ": surroundings.time_zone}
 
 
+def share_wheel_caches(folder: Path, shared: Path) -> None:
+    """Make `folder` for Pants' named caches: those of wheels are `shared`, all others its own."""
+    folder.mkdir(parents=True)
+    for name in ("pex_root", "pyinstaller_uv"):
+        (shared / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(shared / name)
+
+
 def replace_pin(lock: str, pin: str) -> str:
     """The text of a lock with one distribution's entry replaced by `pin`, an entry of a lock.
 

@@ -6,7 +6,8 @@ Not a PEX: uv does it in a fraction of the CPU time, and for a platform other th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pants.backend.python.subsystems.repos import PythonRepos
@@ -22,7 +23,7 @@ from pants.backend.python.util_rules.pex_requirements import (
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
 from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
 from pants.engine.process import FallibleProcessResult, Process, ProcessResult
-from pants.engine.rules import Get, Rule, collect_rules, rule
+from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 
 from pants_pyinstaller.errors import FreezeError, require_success
@@ -37,7 +38,7 @@ GLIBC_LEVELS: tuple[str, ...] = (
 
 _TARGET = "site"
 _CACHE = ".uv-cache"
-_NO_WHEEL = re.compile(rb"no usable wheels|no wheels? with a matching")
+_NO_WHEEL = ("no usable wheels", "no wheel with a matching", "no wheels with a matching")
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,23 @@ def wheel_arguments(wheels: tuple[str, ...], glibc_floor: str) -> tuple[tuple[st
     return tuple(tuple(word.replace("{glibc}", level) for word in wheels) for level in levels)
 
 
+def first_that_has_wheels(commands: Iterable[Sequence[str]]) -> str:
+    """A shell's script that runs uv's commands one after the other until one finds all wheels.
+
+    It is one process, which succeeds, because caches don't keep those that fail: each attempt would
+    be repeated in every build.
+    """
+    # Builtins alone: nothing is on the PATH.
+    lacking = "|".join(f"*'{text}'*" for text in _NO_WHEEL)
+    complain = """printf '%s\\n' "$said" >&2; exit 1"""
+    lines = [
+        f"said=$({shlex.join(command)} 2>&1) && exit 0\n"
+        f'case "$said" in {lacking}) ;; *) {complain} ;; esac\n'
+        for command in commands
+    ]
+    return f"{''.join(lines)}{complain}\n"
+
+
 @rule
 async def install_requirements(
     request: RequirementsRequest,
@@ -165,8 +183,8 @@ async def install_requirements(
     env = {**environment.vars, "UV_NO_PROGRESS": "1"}
     if pyinstaller.macos_floor:
         env["MACOSX_DEPLOYMENT_TARGET"] = pyinstaller.macos_floor
-    for choice in choices:
-        process = await Get(
+    processes = await MultiGet(
+        Get(
             Process,
             VenvPexProcess(
                 venv,
@@ -184,13 +202,17 @@ async def install_requirements(
                 description=request.description,
             ),
         )
-        installed = await Get(
-            FallibleProcessResult,
-            Process,
-            replace(process, remote_cache_speculation_delay_millis=REMOTE_FIRST_MS),
-        )
-        if not _NO_WHEEL.search(installed.stderr):
-            break
+        for choice in choices
+    )
+    installed = await Get(
+        FallibleProcessResult,
+        Process,
+        replace(
+            processes[0],
+            argv=("/bin/sh", "-c", first_that_has_wheels(one.argv for one in processes)),
+            remote_cache_speculation_delay_millis=REMOTE_FIRST_MS,
+        ),
+    )
     require_success(installed, what=request.description, hint=request.hint)
     # Scripts hold the interpreter's path, and nothing that is frozen uses them.
     return Wheels(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from pants_pyinstaller.errors import FreezeError
 from pants_pyinstaller.platforms import PLATFORMS
-from pants_pyinstaller.wheels import GLIBC_LEVELS, wheel_arguments
+from pants_pyinstaller.wheels import GLIBC_LEVELS, first_that_has_wheels, wheel_arguments
 
 LINUX = ("--python-platform", PLATFORMS["linux-arm64"].wheels)
 
@@ -31,3 +34,31 @@ def test_a_floor_that_nothing_can_be_taken_for(floor: str) -> None:
 def test_other_systems_have_one_choice() -> None:
     windows = ("--python-platform", PLATFORMS["windows-amd64"].wheels)
     assert wheel_arguments(windows, "2.28") == (windows,)
+
+
+LACKS = ("/bin/sh", "-c", "echo $0 >>tried; echo 'x has no usable wheels' >&2; exit 1")
+HAS = ("/bin/sh", "-c", "echo $0 >>tried")
+FAILS = ("/bin/sh", "-c", "echo $0 >>tried; echo 'no network' >&2; exit 2")
+
+
+@pytest.mark.parametrize(
+    ("commands", "exit_code", "tried", "said"),
+    [
+        ([(*LACKS, "a"), (*HAS, "b c"), (*HAS, "d")], 0, ["a", "b c"], ""),
+        ([(*LACKS, "a"), (*FAILS, "b"), (*HAS, "c")], 1, ["a", "b"], "no network\n"),
+        ([(*LACKS, "a"), (*LACKS, "b")], 1, ["a", "b"], "x has no usable wheels\n"),
+    ],
+)
+def test_commands_are_tried_until_one_has_all_wheels(
+    commands: list[tuple[str, ...]], exit_code: int, tried: list[str], said: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", first_that_has_wheels(commands)],
+        cwd=tmp_path,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (exit_code, said)
+    assert (tmp_path / "tried").read_text().splitlines() == tried

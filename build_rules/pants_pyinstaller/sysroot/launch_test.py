@@ -15,9 +15,10 @@ import pytest
 
 LAUNCH = Path(__file__).resolve().parent / "launch.py"
 TREE = """
-import signal, subprocess, sys, time
+import os, signal, subprocess, sys, time
 if sys.argv[1] == "drain":
-    signal.signal(signal.SIGTERM, lambda *_: (print("drained", flush=True), sys.exit(7)))
+    # Not print(): the signal may come while it still writes "started".
+    signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"drained\\n"), sys.exit(7)))
 child = subprocess.Popen(["/usr/bin/sleep", sys.argv[2]])
 print("started", flush=True)
 time.sleep(600)
