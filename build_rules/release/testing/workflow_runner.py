@@ -178,7 +178,7 @@ class WorkflowRun:
         """A condition that asks for no status is one for jobs all of whose ancestors succeeded: a
         skipped job skips whatever comes after it, not its neighbours alone."""
         results = [self.results[name] for name in self._ancestors(job)]
-        functions = {
+        functions: dict[str, Callable[[], bool]] = {
             "always": lambda: True,
             "cancelled": lambda: False,
             "failure": lambda: FAILURE in results,
