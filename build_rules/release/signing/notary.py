@@ -50,8 +50,8 @@ def _credentials(settings: NotarySettings, key: Path) -> tuple[str, ...]:
 
 
 def zip_call(executable: Path, archive: Path) -> Call:
-    """The service takes no bare executable; ditto's archives keep what a signature needs."""
-    return Call(("ditto", "-c", "-k", "--keepParent", str(executable), str(archive)))
+    """The service takes no bare executable."""
+    return Call(("ditto", "-c", "-k", str(executable), str(archive)))
 
 
 def submit_call(settings: NotarySettings, key: Path, archive: Path) -> Call:

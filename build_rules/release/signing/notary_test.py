@@ -101,7 +101,7 @@ def test_apple_accepts(files: tuple[Path, Path]) -> None:
     assert "can't be stapled" in said
     assert [call.argv[0] for call in apple.calls] == ["codesign", "codesign", "ditto", "xcrun"]
     _, _, pack, submit = (call.argv for call in apple.calls)
-    assert pack[:4] == ("ditto", "-c", "-k", "--keepParent")
+    assert pack[:3] == ("ditto", "-c", "-k")
     assert submit == (
         *("xcrun", "notarytool", "submit", pack[-1], "--key", str(apple.keys[0])),
         *("--key-id", "KEYID12345", "--issuer", SETTINGS.issuer),

@@ -159,12 +159,29 @@ def test_a_second_call_verifies_and_changes_nothing(site: Site, identity: Identi
     assert site.files() == signed
 
 
-def test_an_interruption_before_the_last_file_is_completed(site: Site, identity: Identity) -> None:
+@pytest.mark.parametrize("renamed", range(5))
+def test_an_interruption_between_the_files_is_completed_by_the_next_call(
+    site: Site, identity: Identity, monkeypatch: pytest.MonkeyPatch, renamed: int
+) -> None:
     """The archive gets its name last: until then the evidence is about a signature that is lost."""
-    unsigned = site.archive.read_bytes()
-    site.sign(_settings(identity))
-    site.archive.write_bytes(unsigned)
-    assert site.defects() != []
+    names: list[str] = []
+    rename = Path.replace
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if not target.name.endswith(".partial"):
+            if len(names) == renamed:
+                raise KeyboardInterrupt
+            names.append(target.name)
+        return rename(path, target)
+
+    before = site.files()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            site.sign(_settings(identity))
+    now = site.files()
+    assert sorted(now) == sorted(before)
+    assert {name for name in now if now[name] != before[name]} == set(names)
     assert site.sign(_settings(identity))[0].startswith("signed ")
     assert site.defects() == []
 
