@@ -24,10 +24,12 @@ def test_a_wheelhouse_serves_a_whole_build(tmp_path: Path, launcher: Path) -> No
     workplace = Workplace(tmp_path / "place", launcher)
     wheelhouse = tmp_path / "wheelhouse"
     locks = [workplace.root / f"3rdparty/python/{name}.lock" for name in _LOCKS]
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", str(python.parent.parent)], check=True)
     for wanted in (*(("--require-hashes", "-r", str(lock)) for lock in locks), _PEX_INSTALLS_WITH):
         subprocess.run(
             [
-                *(sys.executable, "-m", "pip", "--quiet", "download", "--no-deps"),
+                *(str(python), "-m", "pip", "--quiet", "download", "--no-deps"),
                 *("--only-binary", ":all:", "--dest", str(wheelhouse), *wanted),
             ],
             check=True,
