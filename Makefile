@@ -24,6 +24,10 @@ test-binary:  ## Run every test; those in tests/ start the packaged executable.
 test-cross:  ## Start the executables of every platform that this machine emulates; needs root or user namespaces.
 	$(PANTS) --pyinstaller-platforms=all --tag="['emulated']" test ::
 
+.PHONY: test-interrupted
+test-interrupted:  ## Builds by qemu and Wine that are interrupted and killed: about 15 minutes. PYTHON=python3.13 with pytest.
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/platforms/interrupted_test.py
+
 .PHONY: lint
 lint:  ## Check formatting, style and types.
 	$(PANTS) lint check ::

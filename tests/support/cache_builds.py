@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,6 +72,46 @@ class Workplace:
 
         Raises subprocess.TimeoutExpired after BOUND_S.
         """
+        shutil.rmtree(self.root / "dist", ignore_errors=True)
+        report = self._home / "report.json"
+        report.unlink(missing_ok=True)
+        process = self.start(cache, settings, prefix=prefix)
+        try:
+            output, _ = process.communicate(timeout=BOUND_S)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        found = json.loads(report.read_text()) if report.exists() else {}
+        executable = self.root / "dist/services.service_0/service-0"
+        return Build(
+            process.returncode,
+            output,
+            found.get("counters", {}),
+            tuple(found.get("processes", ())),
+            hashlib.sha256(executable.read_bytes()).hexdigest() if executable.exists() else None,
+        )
+
+    def start(
+        self,
+        cache: str | None,
+        settings: Mapping[str, str],
+        *,
+        prefix: tuple[str, ...] = (),
+        daemon: bool = False,
+    ) -> subprocess.Popen[str]:
+        """The same in a session of its own, not waited for; its two streams are one pipe."""
+        return subprocess.Popen(
+            [*prefix, "./pants", *(() if daemon else ("--no-pantsd",)), "package", "::"],
+            cwd=self.root,
+            env=self._environment(cache, settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _environment(self, cache: str | None, settings: Mapping[str, str]) -> dict[str, str]:
         environment = {
             name: value for name, value in os.environ.items() if not _DROPPED.match(name)
         }
@@ -95,30 +136,7 @@ class Workplace:
                 "PANTS_REMOTE_CACHE_RPC_TIMEOUT_MILLIS": "10000",
                 "PANTS_SESSION_END_TASKS_TIMEOUT": "120.0",
             }
-        environment |= {f"PANTS_{name.upper()}": value for name, value in settings.items()}
-        shutil.rmtree(self.root / "dist", ignore_errors=True)
-        report = self._home / "report.json"
-        report.unlink(missing_ok=True)
-        done = subprocess.run(
-            [*prefix, "./pants", "--no-pantsd", "package", "::"],
-            cwd=self.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=BOUND_S,
-            check=False,
-        )
-        found = json.loads(report.read_text()) if report.exists() else {}
-        executable = self.root / "dist/services.service_0/service-0"
-        return Build(
-            done.returncode,
-            done.stdout,
-            found.get("counters", {}),
-            tuple(found.get("processes", ())),
-            hashlib.sha256(executable.read_bytes()).hexdigest() if executable.exists() else None,
-        )
+        return environment | {f"PANTS_{name.upper()}": value for name, value in settings.items()}
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,7 @@ Moment = Callable[[Machine, "subprocess.Popen[str]"], object]
 def _ready(machine: Machine, process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    machine.sees("")
     wait_until(lambda: sum("program" in one for one in machine.processes().values()) == 2)
 
 
@@ -249,10 +250,13 @@ def test_the_next_launch_repairs_what_a_kill_of_everything_left(machine: Machine
 
 
 def test_two_launches_do_not_disturb_each_other(machine: Machine) -> None:
-    first, second = machine.start("twice"), machine.start("twice")
-    for process in (first, second):
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    first = machine.start("twice")
+    _ready(machine, first)
+    second = machine.start("twice")
+    assert second.stdout is not None
+    assert second.stdout.readline() == "ready\n"
+    assert sum("program" in one for one in machine.processes().values()) >= 3
+    assert first.poll() is None
 
     first.kill()
     first.communicate(timeout=PATIENCE_S)
