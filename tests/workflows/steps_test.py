@@ -113,6 +113,16 @@ print("PANTS_PYTHONS={os.path.dirname(sys.executable)}")
 """
 
 
+def _package_manager(folder: Path, path: str) -> str:
+    """The PATH with one more folder, so that installing packages is only noted: in `folder/asked`."""
+    folder.mkdir()
+    (folder / "apt-get").write_text(f'#!/bin/sh\necho "$*" >> "{folder}/asked"\n')
+    (folder / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    for program in ("apt-get", "sudo"):
+        (folder / program).chmod(0o755)
+    return f"{folder}{os.pathsep}{path}"
+
+
 def _git(folder: Path, *arguments: str) -> str:
     environment = {
         **os.environ,
@@ -315,6 +325,7 @@ def _open_site(folder: Path, history: History) -> Iterator[Site]:
             "HOME": str(folder),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
+            "PATH": _package_manager(folder / "apt", github.environment["PATH"]),
         }
         del environment["GH_TOKEN"]  # the step that publishes gets it, and no other
         yield Site(
@@ -433,16 +444,6 @@ def test_a_manual_run_publishes_nothing(site: Site) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def _package_manager(folder: Path) -> str:
-    """A PATH on which installing a package is only noted, in `folder/asked`."""
-    folder.mkdir()
-    (folder / "apt-get").write_text(f'#!/bin/sh\necho "$*" >> "{folder}/asked"\n')
-    (folder / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-    for program in ("apt-get", "sudo"):
-        (folder / program).chmod(0o755)
-    return f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
 def test_executables_are_signed_where_it_is_asked_for(
     site: Site, finished: Finished, tmp_path: Path
 ) -> None:
@@ -450,12 +451,12 @@ def test_executables_are_signed_where_it_is_asked_for(
     required_program("osslsigncode")
     site.variables |= {"RELEASE_SIGN": "darwin windows", "RELEASE_WINDOWS_TIMESTAMP_URL": "none"}
     site.secrets |= make_identity().variables()
-    run = site.run(PATH=_package_manager(tmp_path / "programs"))
+    run = site.prepare()
+    run.adopt(finished.run, ["build"])
+    run.run()
     assert run.results == dict.fromkeys(EVERYTHING, SUCCESS), run.text
-    assert (
-        "install -qq --no-install-recommends osslsigncode"
-        in (tmp_path / "programs/asked").read_text()
-    )
+    asked = (site.folder / "apt/asked").read_text()
+    assert "install -qq --no-install-recommends osslsigncode\n" in asked
     assert PASSWORD not in run.text
     assert sorted(run.produced["sign"]) == ["agent-runner-windows-amd64"]
 
@@ -470,9 +471,11 @@ def test_executables_are_signed_where_it_is_asked_for(
     assert (name, "sbom") in site.attested
 
 
-def test_a_release_that_should_be_signed_and_is_not_ends(site: Site, tmp_path: Path) -> None:
+def test_a_release_that_should_be_signed_and_is_not_ends(site: Site, finished: Finished) -> None:
     site.variables |= {"RELEASE_SIGN": "windows", "RELEASE_WINDOWS_TIMESTAMP_URL": "none"}
-    run = site.run(PATH=_package_manager(tmp_path / "programs"))
+    run = site.prepare()
+    run.adopt(finished.run, ["build"])
+    run.run()
     assert run.results == {
         **dict.fromkeys(("plan", "build"), SUCCESS),
         "sign": FAILURE,

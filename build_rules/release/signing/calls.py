@@ -15,7 +15,7 @@ _TIMEOUT = 3600.0
 """Seconds; Apple's service mostly takes minutes, and is told to give up before."""
 
 _SOURCES = {
-    "osslsigncode": "Debian and Ubuntu have it: apt-get install osslsigncode",
+    "osslsigncode": "apt-get install osslsigncode, or brew install osslsigncode",
     "codesign": "it is a part of macOS",
     "security": "it is a part of macOS",
     "ditto": "it is a part of macOS",

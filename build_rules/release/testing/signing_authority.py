@@ -37,7 +37,7 @@ accuracy = secs:1
 def required_program(name: str) -> str:
     """The path of a program that these tests can't do without."""
     path = shutil.which(name)
-    assert path is not None, f"{name} is not installed: apt-get install {_PACKAGES[name]}"
+    assert path is not None, f"{name} is not installed: apt-get install {_PACKAGES[name]}, or brew"
     return path
 
 
