@@ -74,6 +74,10 @@ def program(freezer: Freezer, request: pytest.FixtureRequest) -> Path:
     return freezer.freeze(app, mode=mode, build_info={"version": "1.2", "commit": "abc"})
 
 
+one_file_alone = pytest.mark.parametrize("program", [contract.ONE_FILE], indirect=True)
+"""For what one-dir does not do: unpack itself, and start a second process."""
+
+
 def test_runs_with_an_empty_environment(program: Path) -> None:
     assert start(program).stdout == "hello\n"
 
@@ -118,9 +122,8 @@ def test_certificates_are_found_on_another_distribution(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX")
+@one_file_alone
 def test_full_temporary_directory_is_said(program: Path) -> None:
-    if program.parent.name == "program":
-        return  # one-dir unpacks nothing
     # A file-size limit fails a write as a full disk does, and needs no file system of its own.
     done = subprocess.run(
         ["/bin/sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\"", program],
@@ -133,9 +136,8 @@ def test_full_temporary_directory_is_said(program: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts are Linux's")
+@one_file_alone
 def test_temporary_directory_without_execution_is_said(program: Path, tmp_path: Path) -> None:
-    if program.parent.name == "program":
-        return  # one-dir unpacks nothing
     namespace = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--mount", "--map-root"]
     if subprocess.run([*namespace, "true"], capture_output=True).returncode:
         pytest.skip("this machine allows no mount namespace, so no noexec directory can be made")
@@ -197,6 +199,7 @@ def test_term_reaches_the_program_once(program: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@one_file_alone
 def test_killed_parent_leaves_nothing(program: Path) -> None:
     with subprocess.Popen(
         [program, "wait", "20"], env={}, stdout=subprocess.PIPE, text=True
@@ -205,8 +208,7 @@ def test_killed_parent_leaves_nothing(program: Path) -> None:
         pid, unpacked = process.stdout.readline().split()
         process.kill()
         process.wait()
-    if int(pid) == process.pid:
-        return  # one-dir: the program was the process
+    assert int(pid) != process.pid
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and (_is_alive(pid) or Path(unpacked).exists()):
         time.sleep(0.05)
