@@ -25,7 +25,7 @@ test-cross:  ## Start the executables of every platform that this machine emulat
 	$(PANTS) --pyinstaller-platforms=all --tag="['emulated']" test ::
 
 .PHONY: test-interrupted
-test-interrupted:  ## Builds by qemu and Wine that are interrupted and killed: about 15 minutes. PYTHON=python3.13 with pytest.
+test-interrupted:  ## Builds by qemu and Wine that are interrupted and killed: about 8 minutes. PYTHON=python3.13 with pytest.
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/platforms/interrupted_test.py
 
 .PHONY: lint

@@ -294,7 +294,9 @@ def test_a_signal_while_the_template_is_made_ends_the_maker_and_the_one_that_wai
     wait_until(lambda: new_machine.sees("services.exe"))
     for process in launches:
         process.send_signal(signal.SIGTERM)
-    assert [process.wait(PATIENCE_S) for process in launches] == [128 + signal.SIGTERM] * 2
+    # The kernel ends one that has not come to where it looks for signals itself.
+    ended = (128 + signal.SIGTERM, -signal.SIGTERM)
+    assert all(process.wait(PATIENCE_S) in ended for process in launches)
     for process in launches:
         process.communicate()
     assert new_machine.remains() == []
