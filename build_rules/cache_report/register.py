@@ -1,4 +1,4 @@
-"""What Pants loads for `backend_packages = ["cache_report"]`: `[cache-report]` and its callback."""
+"""What Pants loads for `backend_packages = ["cache_report"]`: `[cache-report]` and two callbacks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from pants.engine.streaming_workunit_handler import (
     WorkunitsCallbackFactoryRequest,
 )
 from pants.engine.unions import UnionRule
+from pants.option.global_options import GlobalOptions
 from pants.option.option_types import BoolOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
+from cache_report import guard
 from cache_report.histogram import HistogramError, total
 from cache_report.report import (
     ProcessReport,
@@ -142,6 +144,44 @@ def _write(path: Path, content: str) -> None:
     temporary.replace(path)
 
 
+class GuardCallback(WorkunitsCallback):
+    """Looks at the connections to the remote cache whenever Pants reports its work, each second."""
+
+    def __init__(self, store_address: str) -> None:
+        self._peers = guard.addresses(store_address)
+
+    @property
+    def can_finish_async(self) -> bool:
+        return True
+
+    def __call__(
+        self,
+        *,
+        started_workunits: tuple[Workunit, ...],
+        completed_workunits: tuple[Workunit, ...],
+        finished: bool,
+        context: StreamingWorkunitContext,
+    ) -> None:
+        ended = guard.end_silent(self._peers)
+        if ended:
+            logger.warning(
+                "The remote cache has been silent for %d s: %d of its connections were ended.",
+                guard.SILENT_S,
+                ended,
+            )
+
+
+@dataclass(frozen=True)
+class GuardRequest(WorkunitsCallbackFactoryRequest):
+    """Asks for the guard of the connections to the remote cache."""
+
+
+@rule
+async def make_guard(request: GuardRequest, options: GlobalOptions) -> WorkunitsCallbackFactory:
+    address = options.remote_store_address
+    return WorkunitsCallbackFactory(lambda: GuardCallback(address) if address else None)
+
+
 @dataclass(frozen=True)
 class CacheReportRequest(WorkunitsCallbackFactoryRequest):
     """Asks for the callback."""
@@ -163,4 +203,5 @@ def rules() -> Iterable[Rule | UnionRule]:
     return [
         *collect_rules(),
         UnionRule(WorkunitsCallbackFactoryRequest, CacheReportRequest),
+        UnionRule(WorkunitsCallbackFactoryRequest, GuardRequest),
     ]
