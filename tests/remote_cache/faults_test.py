@@ -6,6 +6,7 @@ disk by changed files. Run by `make test-cache`: a build inside of Pants' own te
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import subprocess
@@ -105,7 +106,7 @@ def test_a_full_disk(filled: Filled, workplace: Workplace, tmp_path: Path) -> No
         first = workplace.build(server.address)
         assert_same(first, filled)
         assert first.counters["remote_cache_write_errors"]
-        assert "RESOURCE_EXHAUSTED" in server.output
+        assert f"Disk Error: {errno.ENOSPC}" in server.output
         again = workplace.build(server.address, local_store_dir=str(tmp_path / "empty"))
     assert_same(again, filled)
     assert again.hits
