@@ -1,6 +1,6 @@
 """Installs a Python that was made for old systems, and names it to the launcher `./pants`.
 
-    standalone_python.py 3.13.0                     PANTS_PYTHONS=/home/me/.cache/pants/pythons/cpython-3.13.0-.../bin
+    standalone_python.py 3.13.0                     PANTS_PYTHONS=.../pants/pythons/cpython-3.13.0-.../bin
     standalone_python.py 3.13 >> "$GITHUB_ENV"
 
 It is one of python-build-standalone's, which need glibc 2.17 or macOS 10.15 and bring their own

@@ -92,7 +92,7 @@ class Mac:
             return Output(self.codes.get("sign", 0), "", "errSecInternalComponent")
         answers = {
             ("security", "find-identity"): Output(0, self.identities),
-            ("security", "list-keychains"): Output(0, '    "/Users/x/login.keychain-db"\n'),
+            ("security", "list-keychains"): Output(0, '    "/Library/login.keychain-db"\n'),
             ("codesign", "--display"): Output(0, ENTITLED, self._display),
         }
         return answers.get((words[0], words[1]), Output(0))
@@ -163,9 +163,9 @@ def test_a_certificate_gets_a_keychain_that_ends_with_the_signature(
     assert made.secret_input is not None
     assert '-P "pass\\"word\\\\" -T /usr/bin/codesign' in made.secret_input
     keychain = str(folder / "release.keychain-db")
-    assert mac.calls[3].argv[-2:] == (keychain, "/Users/x/login.keychain-db")
+    assert mac.calls[3].argv[-2:] == (keychain, "/Library/login.keychain-db")
     assert mac.calls[5].argv[-3:-1] == ("--keychain", keychain)
-    assert mac.calls[6].argv[-2:] == ("-s", "/Users/x/login.keychain-db")
+    assert mac.calls[6].argv[-2:] == ("-s", "/Library/login.keychain-db")
     assert not any("word" in str(call) or "word" in repr(call) for call in mac.calls)
     assert (folder / "certificate.p12").stat().st_mode & 0o777 == 0o600
 
