@@ -127,12 +127,12 @@ def interpreter_constraints(
     pyinstaller: PyInstaller, python_setup: PythonSetup
 ) -> InterpreterConstraints:
     """What both `[pyinstaller]` and `[python]` allow."""
-    return InterpreterConstraints.merge(
-        (
-            InterpreterConstraints(pyinstaller.interpreter_constraints),
-            InterpreterConstraints(python_setup.interpreter_constraints),
-        )
-    )
+    allowed = InterpreterConstraints(pyinstaller.interpreter_constraints)
+    wanted = InterpreterConstraints(python_setup.interpreter_constraints)
+    # As they are where they can be: Pants looks for an interpreter once for all that ask for the same.
+    if allowed.contains(wanted, python_setup.interpreter_versions_universe):
+        return wanted
+    return InterpreterConstraints.merge([allowed, wanted])
 
 
 def rules() -> Iterable[Rule | UnionRule]:
