@@ -45,18 +45,28 @@ def run(argv: Sequence[str], doing: str) -> None:
         raise BootstrapError(f"{doing} failed (exit {done.returncode}):\n{tail}")
 
 
+def pyenv_roots(environ: dict[str, str]) -> list[Path]:
+    """Where pyenv keeps its versions: $PYENV_ROOT, beside its shims on PATH, ~/.pyenv.
+
+    A shim runs only the versions that are active for the current directory, so the launcher looks
+    behind the shims.
+    """
+    roots = [Path(environ["PYENV_ROOT"])] if environ.get("PYENV_ROOT") else []
+    folders = [Path(folder) for folder in environ.get("PATH", "").split(os.pathsep) if folder]
+    roots += [folder.parent for folder in folders if folder.name == "shims"]
+    if environ.get("HOME"):
+        roots.append(Path(environ["HOME"]) / ".pyenv")
+    return list(dict.fromkeys(roots))
+
+
 def candidates(version: str, environ: dict[str, str]) -> Iterator[Path]:
     """Where Python `version` ("3.13") may be: PANTS_PYTHONS, PATH, then pyenv, newest first."""
     name = f"python{version}"
     for variable in ("PANTS_PYTHONS", "PATH"):
         for folder in filter(None, environ.get(variable, "").split(os.pathsep)):
             yield Path(folder) / name
-    roots = [
-        environ.get("PYENV_ROOT"),
-        str(Path(environ["HOME"]) / ".pyenv") if environ.get("HOME") else None,
-    ]
-    for root in filter(None, roots):
-        found = Path(root).glob(f"versions/{version}.*/bin/{name}")
+    for root in pyenv_roots(environ):
+        found = root.glob(f"versions/{version}.*/bin/{name}")
 
         def patch(path: Path) -> list[int]:
             return [int(part) for part in path.parts[-3].split(".") if part.isdigit()]
@@ -109,7 +119,7 @@ def find_interpreters(home: Path, environ: dict[str, str]) -> dict[str, Path]:
         except BootstrapError as error:
             raise BootstrapError(
                 f"Python {' and '.join(missing)} not found (with venv, ensurepip, ssl and zlib).\n"
-                "Looked at PANTS_PYTHONS, PATH, pyenv ($PYENV_ROOT, ~/.pyenv), then tried uv:\n"
+                "Looked at PANTS_PYTHONS, PATH, pyenv ($PYENV_ROOT, shims on PATH, ~/.pyenv), then tried uv:\n"
                 f"  {str(error).strip().splitlines()[-1]}\n"
                 "Install it in one of these ways and start ./pants again:\n"
                 + "".join(f"  pyenv install {version}\n" for version in missing)
