@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import stat
 import sys
 import tempfile
 from typing import Any
@@ -17,12 +15,11 @@ from . import (
     contract,
     executable,
     floors,
-    hygiene,
     index,
     interpreter,
-    lazy,
     pieces,
     pyinstaller,
+    shape,
 )
 from .errors import DriverError, listing
 from .progress import step
@@ -35,10 +32,7 @@ def run(request: contract.AssembleRequest) -> None:
 
     :raises DriverError: host libraries that the policy forbids, bad options, tools that do not work.
     """
-    if request.mode not in (contract.ONE_FILE, contract.ONE_DIR):
-        raise DriverError(
-            f"mode must be {contract.ONE_FILE} or {contract.ONE_DIR}, not {request.mode!r}"
-        )
+    shape.check_mode(request.mode)
     if not _NAME.match(request.name):
         raise DriverError(
             f"name: {request.name!r} is no file name (letters, digits, '.', '_', '+', '-')"
@@ -53,26 +47,17 @@ def run(request: contract.AssembleRequest) -> None:
         request.output, contract.executable_path(request.name, request.mode, windows)
     )
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    bundle_options = bundle.options(request.python_options, runtime_tmpdir=request.runtime_tmpdir)
-    pyz = bundle.pyz(layers)
+    parts = shape.parts(
+        layers,
+        request.mode,
+        request.pack,
+        bundle.options(request.python_options, runtime_tmpdir=request.runtime_tmpdir),
+        early=check["early"],
+        build_info=build_info,
+    )
     if one_dir:
-        parts = bundle.head_parts(layers, bundle_options, pyz)
-        _write_directory(layers, os.path.join(os.path.dirname(path), bundle.CONTENTS), build_info)
-    else:
-        packed = _Packed(request.pack)
-        modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
-        appendix, places = _appendix(modules, packed, len(pyz))
-        early = {
-            name: [item for item in found if item in modules]
-            for name, found in check["early"].items()
-        }
-        parts = bundle.head_parts(
-            layers,
-            bundle_options,
-            pyz + appendix,
-            lazy=hygiene.lazy_source(modules, places, early) if modules else "",
-        )
-        parts += _file_parts(layers, packed, set(places), build_info)
+        contents = os.path.join(os.path.dirname(path), bundle.CONTENTS)
+        shape.write_directory(layers, contents, build_info)
     limit = floors.limit(request)
     with tempfile.TemporaryDirectory() as work:
         pkg = os.path.join(work, "bundle.pkg")
@@ -106,103 +91,6 @@ def _build_info(values: dict[str, str] | None) -> bytes | None:
     if not values:
         return None
     return (json.dumps(dict(sorted(values.items())), indent=1, ensure_ascii=False) + "\n").encode()
-
-
-class _Packed:
-    """The layer's packed files, opened."""
-
-    def __init__(self, pack: str | None) -> None:
-        if pack is None:
-            raise DriverError("a one-file executable needs the layer's packed files")
-        with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
-            self.table: dict[str, list[int]] = json.load(file)["files"]
-        with open(os.path.join(pack, contract.PACK_BLOB), "rb") as blob:
-            self.blob = memoryview(blob.read())
-
-    def stream(self, dest: str) -> memoryview:
-        """The zlib stream of a file."""
-        offset, length, _ = self.table[dest]
-        return self.blob[offset : offset + length]
-
-    def size(self, dest: str) -> int:
-        """Bytes of a file once unpacked."""
-        return self.table[dest][2]
-
-
-def _appendix(
-    modules: dict[str, list[str]], packed: _Packed, start: int
-) -> tuple[bytes, dict[str, tuple[int, int, int]]]:
-    """Streams of the lazy files one after the other, and where each lies when the first is at ``start``."""
-    places: dict[str, tuple[int, int, int]] = {}
-    streams = []
-    for dest in sorted({dest for wanted in modules.values() for dest in wanted}):
-        stream = packed.stream(dest)
-        places[dest] = (start, len(stream), packed.size(dest))
-        streams.append(stream)
-        start += len(stream)
-    return b"".join(streams), places
-
-
-def _file_parts(
-    layers: bundle.Layers, packed: _Packed, lazy_files: set[str], build_info: bytes | None
-) -> list[archive.Part]:
-    """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
-    own = set(layers.app.files)
-    parts = []
-    for dest in layers.chosen.files:
-        item = layers.layer.files[dest]
-        if (
-            dest in own
-            or dest in lazy_files
-            or (dest == contract.BUILD_INFO and build_info is not None)
-        ):
-            continue
-        name = dest.replace("/", os.sep)
-        if item.kind == "symlink":
-            parts.append(archive.plain(name, "n", item.target.encode() + b"\0"))
-            continue
-        kind = "b" if item.kind == "binary" or item.executable else "x"
-        parts.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
-    for dest, executable_bit in layers.app.files.items():
-        with open(
-            os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), "rb"
-        ) as own_file:
-            data = own_file.read()
-        kind = "b" if executable_bit or dest.endswith((".so", ".pyd", ".dll", ".dylib")) else "x"
-        parts.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))
-    if build_info is not None:
-        parts.append(archive.packed(contract.BUILD_INFO, "x", build_info))
-    return sorted(parts, key=lambda part: (part.kind, part.name))
-
-
-def _write_directory(layers: bundle.Layers, directory: str, build_info: bytes | None) -> None:
-    root = os.path.join(layers.layer_path, contract.LAYER_FILES)
-    places = {
-        dest: os.path.join(root, *dest.split("/"))
-        for dest in layers.chosen.files
-        if layers.layer.files[dest].kind != "symlink"
-    }
-    places.update(
-        {
-            dest: os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
-            for dest in layers.app.files
-        }
-    )
-    for dest, source in places.items():
-        target = os.path.join(directory, *dest.split("/"))
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copyfile(source, target)
-        os.chmod(target, 0o755 if os.stat(source).st_mode & stat.S_IXUSR else 0o644)
-    for dest in layers.chosen.files:
-        item = layers.layer.files[dest]
-        if item.kind == "symlink":
-            target = os.path.join(directory, *dest.split("/"))
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.symlink(item.target, target)
-    if build_info is not None:
-        with open(os.path.join(directory, contract.BUILD_INFO), "wb") as out:
-            out.write(build_info)
-        os.chmod(os.path.join(directory, contract.BUILD_INFO), 0o644)
 
 
 def forbid_host_libraries(layers: bundle.Layers, policy: str) -> None:

@@ -107,17 +107,20 @@ def head_parts(
     pyz_data: bytes,
     entry: archive.Part | None = None,
     lazy: str = "",
+    first: Iterable[archive.Part] = (),
 ) -> list[archive.Part]:
     """Everything that the executable holds in both modes, in PyInstaller's order.
 
     :param options: OPTION entries of the bootloader, in order.
     :param entry: replaces the application's entry script (for a proof).
     :param lazy: ``hygiene.lazy_source`` of a one-file executable.
+    :param first: scripts that run before the first runtime hook (for a proof).
     """
     layer, app = layers.layer, layers.app
     parts = [archive.plain(option, "o", b"") for option in options]
     for item in layer.bootstrap:
         parts.append(archive.packed(item.name, item.kind, layers.script(item)))
+    parts += first
     parts.append(archive.packed("pyi_rth_hygiene", "s", hygiene_code(layer, lazy)))
     for name in app.hooks:
         parts.append(archive.packed(name, "s", layers.own_script(name)))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import archive, bundle, contract, interpreter, recorder
+from . import archive, bundle, contract, interpreter, recorder, shape
 from .errors import DriverError
 
 PATIENCE = 120.0
@@ -233,23 +233,12 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
 def frozen_command(
     layers: bundle.Layers, work: str, extra: Iterable[archive.PyzEntry] = ()
 ) -> list[str]:
-    """Make a one-dir bundle with the recorder as entry script, read-only; returns how to start it.
-
-    The executable is the plain bootloader with the archive appended: what the bootloader does with it is the same as in
-    the shipped executable.
-    """
-    windows = sys.platform == "win32"
+    """Make a one-dir bundle with the recorder as entry script, read-only; returns how to start it."""
     directory = os.path.join(work, "bundle")
     shutil.rmtree(directory, ignore_errors=True)
-    bundle.stage(layers, os.path.join(directory, bundle.CONTENTS))
-    path = os.path.join(directory, "probe.exe" if windows else "probe")
     code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
     entry = archive.packed("pyi_recorder", "s", code, 1)
-    parts = bundle.head_parts(layers, bundle.options(()), bundle.pyz(layers, extra), entry)
-    shutil.copyfile(bundle.bootloader(layers.layer_path, windows), path)
-    with open(path, "ab") as out:
-        archive.write_carchive(out, parts, layers.layer.python_library)
-    os.chmod(path, 0o755)
+    path = shape.probe(layers, directory, contract.ONE_DIR, None, entry, extra=extra)
     if os.name == "posix":
         for folder, _, _ in os.walk(directory, topdown=False):
             os.chmod(folder, 0o555)

@@ -1,0 +1,206 @@
+"""The shape that ships: a selection written as one file or as a directory, for users and for proofs alike.
+
+``parts`` and ``write_directory`` are what ``assemble`` makes the product of. ``probe`` makes the same of the same
+inputs for a proof, cheaply: nothing is compressed again, a directory's files are hard links, and the executable is the
+plain bootloader with the archive appended, which does with it what it does in the shipped one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from . import archive, bundle, contract, hygiene, lazy
+from .errors import DriverError
+
+_NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode.
+
+    :raises DriverError: neither ONE_FILE nor ONE_DIR.
+    """
+    if mode not in (contract.ONE_FILE, contract.ONE_DIR):
+        raise DriverError(f"mode must be {contract.ONE_FILE} or {contract.ONE_DIR}, not {mode!r}")
+
+
+def parts(
+    layers: bundle.Layers,
+    mode: str,
+    pack: str | None,
+    options: Iterable[str],
+    *,
+    entry: archive.Part | None = None,
+    first: Sequence[archive.Part] = (),
+    extra: Iterable[archive.PyzEntry] = (),
+    early: Mapping[str, Sequence[str]] | None = None,
+    build_info: bytes | None = None,
+) -> list[archive.Part]:
+    """Everything that the executable's archive holds; in a one-file executable that includes the files.
+
+    :param pack: output directory of ``pack``, for ONE_FILE alone.
+    :param options: OPTION entries of the bootloader (``bundle.options``).
+    :param entry: replaces the application's entry script.
+    :param first: scripts that run before the first runtime hook.
+    :param extra: modules in the PYZ besides the selection and the application's own, which they replace.
+    :param early: see ``hygiene.lazy_source``.
+    :raises DriverError: ONE_FILE without ``pack``.
+    """
+    check_mode(mode)
+    pyz = bundle.pyz(layers, extra)
+    if mode == contract.ONE_DIR:
+        return bundle.head_parts(layers, options, pyz, entry, first=first)
+    packed = _Packed(pack)
+    modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
+    appendix, places = _appendix(modules, packed, len(pyz))
+    coming = {
+        name: [item for item in found if item in modules] for name, found in (early or {}).items()
+    }
+    source = hygiene.lazy_source(modules, places, coming) if modules else ""
+    head = bundle.head_parts(layers, options, pyz + appendix, entry, source, first)
+    return head + _file_parts(layers, packed, set(places), build_info)
+
+
+def write_directory(layers: bundle.Layers, directory: str, build_info: bytes | None) -> None:
+    """Write the files of a one-dir bundle below ``directory``, as copies with fixed modes."""
+    places = {
+        dest: layer_file(layers, dest)
+        for dest in layers.chosen.files
+        if layers.layer.files[dest].kind != "symlink"
+    }
+    places.update({dest: own_file(layers, dest) for dest in layers.app.files})
+    for dest, source in places.items():
+        target = os.path.join(directory, *dest.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(source, target)
+        os.chmod(target, 0o755 if os.stat(source).st_mode & stat.S_IXUSR else 0o644)
+    for dest in layers.chosen.files:
+        item = layers.layer.files[dest]
+        if item.kind == "symlink":
+            target = os.path.join(directory, *dest.split("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.symlink(item.target, target)
+    if build_info is not None:
+        with open(os.path.join(directory, contract.BUILD_INFO), "wb") as out:
+            out.write(build_info)
+        os.chmod(os.path.join(directory, contract.BUILD_INFO), 0o644)
+
+
+def probe(
+    layers: bundle.Layers,
+    directory: str,
+    mode: str,
+    pack: str | None,
+    entry: archive.Part | None = None,
+    *,
+    name: str = "probe",
+    options: Sequence[str] = (),
+    first: Sequence[archive.Part] = (),
+    extra: Iterable[archive.PyzEntry] = (),
+    early: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """Write an executable for a proof below ``directory``, which must not exist; returns its path.
+
+    :param name: file name of the executable, without ``.exe``.
+    :param options: as ``bundle.options`` takes them.
+    """
+    windows = sys.platform == "win32"
+    os.makedirs(directory)
+    found = parts(
+        layers,
+        mode,
+        pack,
+        bundle.options(options),
+        entry=entry,
+        first=first,
+        extra=extra,
+        early=early,
+    )
+    if mode == contract.ONE_DIR:
+        bundle.stage(layers, os.path.join(directory, bundle.CONTENTS))
+    path = os.path.join(directory, name + (".exe" if windows else ""))
+    shutil.copyfile(bundle.bootloader(layers.layer_path, windows), path)
+    with open(path, "ab") as out:
+        archive.write_carchive(out, found, layers.layer.python_library)
+    os.chmod(path, 0o755)
+    return path
+
+
+def layer_file(layers: bundle.Layers, dest: str) -> str:
+    """Where the content of a selected file lies."""
+    return os.path.join(layers.layer_path, contract.LAYER_FILES, *dest.split("/"))
+
+
+def own_file(layers: bundle.Layers, dest: str) -> str:
+    """Where the content of one of the application's files lies."""
+    return os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
+
+
+class _Packed:
+    """The layer's packed files, opened."""
+
+    def __init__(self, pack: str | None) -> None:
+        if pack is None:
+            raise DriverError("a one-file executable needs the layer's packed files")
+        with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
+            self.table: dict[str, list[int]] = json.load(file)["files"]
+        with open(os.path.join(pack, contract.PACK_BLOB), "rb") as blob:
+            self.blob = memoryview(blob.read())
+
+    def stream(self, dest: str) -> memoryview:
+        """The zlib stream of a file."""
+        offset, length, _ = self.table[dest]
+        return self.blob[offset : offset + length]
+
+    def size(self, dest: str) -> int:
+        """Bytes of a file once unpacked."""
+        return self.table[dest][2]
+
+
+def _appendix(
+    modules: dict[str, list[str]], packed: _Packed, start: int
+) -> tuple[bytes, dict[str, tuple[int, int, int]]]:
+    """Streams of the lazy files one after the other, and where each lies when the first is at ``start``."""
+    places: dict[str, tuple[int, int, int]] = {}
+    streams = []
+    for dest in sorted({dest for wanted in modules.values() for dest in wanted}):
+        stream = packed.stream(dest)
+        places[dest] = (start, len(stream), packed.size(dest))
+        streams.append(stream)
+        start += len(stream)
+    return b"".join(streams), places
+
+
+def _file_parts(
+    layers: bundle.Layers, packed: _Packed, lazy_files: set[str], build_info: bytes | None
+) -> list[archive.Part]:
+    """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
+    own = set(layers.app.files)
+    found = []
+    for dest in layers.chosen.files:
+        item = layers.layer.files[dest]
+        if (
+            dest in own
+            or dest in lazy_files
+            or (dest == contract.BUILD_INFO and build_info is not None)
+        ):
+            continue
+        name = dest.replace("/", os.sep)
+        if item.kind == "symlink":
+            found.append(archive.plain(name, "n", item.target.encode() + b"\0"))
+            continue
+        kind = "b" if item.kind == "binary" or item.executable else "x"
+        found.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
+    for dest, executable_bit in layers.app.files.items():
+        with open(own_file(layers, dest), "rb") as file:
+            data = file.read()
+        kind = "b" if executable_bit or dest.endswith(_NATIVE_SUFFIXES) else "x"
+        found.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))
+    if build_info is not None:
+        found.append(archive.packed(contract.BUILD_INFO, "x", build_info))
+    return sorted(found, key=lambda part: (part.kind, part.name))

@@ -1,0 +1,39 @@
+"""A proof's executable behaves as the shipped one, in both modes."""
+
+from __future__ import annotations
+
+import marshal
+from pathlib import Path
+
+import pytest
+
+from pants_pyinstaller.driver import archive, bundle, contract, shape
+from pants_pyinstaller.driver.conftest import Freezer, start
+
+SOURCE = """
+import os, sys, needs_data, needs_native
+def main():
+    print(needs_data.TEXT, needs_native.load() is not None, getattr(sys, "noted", "nothing"))
+    print(os.path.basename(sys._MEIPASS)[:4])
+"""
+
+
+@pytest.mark.parametrize("mode", [contract.ONE_FILE, contract.ONE_DIR])
+def test_probe_is_the_shipped_shape(freezer: Freezer, tmp_path: Path, mode: str) -> None:
+    request = freezer.app(f"shape_{mode}", {"shapeapp/cli.py": SOURCE}, "shapeapp.cli:main")
+    shipped = start(freezer.freeze(request, mode=mode), TMPDIR=str(tmp_path))
+    layers = bundle.load(str(freezer.root / "layer"), str(freezer.root / request.output), {})
+    note = marshal.dumps(compile("import sys\nsys.noted = 'first'\n", "note.py", "exec"))
+    path = shape.probe(
+        layers,
+        str(tmp_path / "probe"),
+        mode,
+        str(freezer.root / "pack"),
+        first=[archive.packed("note", "s", note)],
+    )
+    proved = start(Path(path), TMPDIR=str(tmp_path))
+    assert (shipped.returncode, shipped.stderr) == (0, "")
+    assert (proved.returncode, proved.stderr) == (0, "")
+    assert shipped.stdout.startswith("forty-two True nothing\n")
+    assert proved.stdout == shipped.stdout.replace("nothing", "first")
+    assert shipped.stdout.endswith("_MEI\n" if mode == contract.ONE_FILE else "_int\n")
