@@ -471,6 +471,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 mode=mode,
                 console=field_set.console.value,
                 runtime_tmpdir=field_set.runtime_tmpdir.value,
+                contents_directory=field_set.contents_directory.value or contract.CONTENTS,
                 python_options=field_set.python_options.value or (),
                 build_info=dict(request.build_info),
                 host_libraries=pyinstaller.host_libraries,

@@ -56,6 +56,7 @@ class PyInstallerFieldSet(PackageFieldSet, RunFieldSet):
     build_info: fields.PyInstallerBuildInfoField
     collect: fields.PyInstallerCollectField
     console: fields.PyInstallerConsoleField
+    contents_directory: fields.PyInstallerContentsDirectoryField
     dependencies: fields.PyInstallerDependenciesField
     entry_point: fields.PyInstallerEntryPointField
     environment: EnvironmentField

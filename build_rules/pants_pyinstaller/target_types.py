@@ -31,8 +31,7 @@ from pants_pyinstaller.driver import contract
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-# The interpreter options that the bootloader understands; see PyInstaller's `EXE(options=...)`.
-_PYTHON_OPTION = re.compile(r"u|v+|O{1,2}|W \S+|X \w+(=\S+)?|hash_seed=\d+")
+_DIRECTORY = re.compile(r"\.|[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 class _NamesField(StringSequenceField):
@@ -144,12 +143,17 @@ class PyInstallerRuntimeHooksField(SpecialCasedDependencies):
 
 class PyInstallerPythonOptionsField(_NamesField):
     alias = "python_options"
-    pattern = _PYTHON_OPTION
-    expected = "one of 'u', 'v', 'O', 'OO', 'W <filter>', 'X <key>[=<value>]', 'hash_seed=<n>'"
+    pattern = contract.PYTHON_OPTION
+    expected = (
+        "one of 'u', 'v', 'W <filter>', 'X <key>[=<value>]', 'hash_seed=<n>' "
+        "(for 'O' set the field `optimize`)"
+    )
     help = help_text(
         """
-        Interpreter options of the program: `u`, `v`, `O`, `OO`, `W <filter>`, `X <key>[=<value>]`,
-        `hash_seed=<n>`. UTF-8 mode is always on.
+        Interpreter options of the program: `u`, `v`, `W <filter>`, `X <key>[=<value>]`,
+        `hash_seed=<n>`. For `O` set the field `optimize`. `X utf8` makes UTF-8 the default
+        encoding of files, pipes and the console whatever the user's locale; without it the
+        program follows the locale, as it does unfrozen.
         """
     )
 
@@ -159,7 +163,8 @@ class PyInstallerOptimizeField(IntField):
     default = 0
     help = help_text(
         """
-        Optimisation of the bytecode: 0 none, 1 without `assert`, 2 also without docstrings.
+        Optimisation of the bytecode, and `sys.flags.optimize` of the program: 0 none, 1 without
+        `assert`, 2 also without docstrings.
         """
     )
 
@@ -220,6 +225,27 @@ class PyInstallerRuntimeTmpdirField(StringField):
         the system's: TMPDIR, then /tmp (TEMP on Windows). Of no meaning with `mode="one-dir"`.
         """
     )
+
+
+class PyInstallerContentsDirectoryField(StringField):
+    alias = "contents_directory"
+    default = contract.CONTENTS
+    help = help_text(
+        """
+        With `mode="one-dir"`, the directory beside the executable that holds all its files. `"."`
+        puts them beside the executable itself.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[str], address: Address) -> Optional[str]:
+        value = super().compute_value(raw_value, address)
+        if not _DIRECTORY.fullmatch(value or ""):
+            raise InvalidFieldException(
+                f"The '{cls.alias}' field in target {address} has the value {value!r}: "
+                "expected the name of a directory, such as '_internal', or '.'."
+            )
+        return value
 
 
 class PyInstallerBuildInfoField(DictStringToStringField, AsyncFieldMixin):
@@ -283,6 +309,7 @@ class PyInstallerBinary(Target):
         PyInstallerBuildInfoField,
         PyInstallerCollectField,
         PyInstallerConsoleField,
+        PyInstallerContentsDirectoryField,
         PyInstallerDependenciesField,
         PyInstallerEntryPointField,
         PyInstallerExcludesField,

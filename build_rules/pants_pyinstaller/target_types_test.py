@@ -18,6 +18,8 @@ ADDRESS = Address("src/app", target_name="bin")
         ("excludes", ["python-dateutil"], "dotted name of a module"),
         ("collect", ["tzdata/zoneinfo"], "name of a distribution"),
         ("python_options", ["--utf8"], "X <key>"),
+        ("python_options", ["OO"], "set the field `optimize`"),
+        ("contents_directory", "../lib", "name of a directory"),
         ("optimize", 3, "expected 0, 1 or 2"),
         ("mode", "onefile", "one-file"),
         ("proof", "yes", "closure"),

@@ -37,6 +37,13 @@ def run(request: contract.AssembleRequest) -> None:
         raise DriverError(
             f"name: {request.name!r} is no file name (letters, digits, '.', '_', '+', '-')"
         )
+    if request.contents_directory == os.path.basename(
+        contract.executable_path(request.name, request.mode, sys.platform == "win32")
+    ):
+        raise DriverError(
+            f"contents_directory: {request.contents_directory!r} is the name of the executable itself; "
+            "choose another one"
+        )
     check = read_check(request.check)
     layers = bundle.load(request.layer, request.app, {}, check["modules"], check["files"])
     forbid_host_libraries(layers, request.host_libraries)
@@ -51,12 +58,17 @@ def run(request: contract.AssembleRequest) -> None:
         layers,
         request.mode,
         request.pack,
-        bundle.options(request.python_options, runtime_tmpdir=request.runtime_tmpdir),
+        bundle.options(
+            request.python_options,
+            optimize=layers.layer.optimize,
+            contents=request.contents_directory,
+            runtime_tmpdir=request.runtime_tmpdir,
+        ),
         early=check["early"],
         build_info=build_info,
     )
     if one_dir:
-        contents = os.path.join(os.path.dirname(path), bundle.CONTENTS)
+        contents = os.path.join(os.path.dirname(path), request.contents_directory)
         shape.write_directory(layers, contents, build_info)
     limit = floors.limit(request)
     with tempfile.TemporaryDirectory() as work:

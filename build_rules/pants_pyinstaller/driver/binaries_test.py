@@ -95,8 +95,29 @@ def test_multiprocessing_spawns_workers(program: Path) -> None:
     assert done.stdout == "[1, 4, 9]\n", done.stderr
 
 
-def test_utf8_mode_and_certificates(program: Path, tmp_path: Path) -> None:
-    assert start(program, "flags", LC_ALL="C").stdout.split()[0] == "1"
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_encodings_follow_the_locale_as_unfrozen(program: Path, locale: str) -> None:
+    command = [sys.executable, "-c", "import sys; print(sys.flags.utf8_mode)"]
+    unfrozen = subprocess.run(command, env={"LC_ALL": locale}, capture_output=True, text=True)
+    assert start(program, "flags", LC_ALL=locale).stdout.split()[0] == unfrozen.stdout.strip()
+
+
+@pytest.mark.parametrize("mode", [contract.ONE_FILE, contract.ONE_DIR])
+def test_options_reach_the_interpreter(freezer: Freezer, mode: str) -> None:
+    source = (
+        "import os, sys\n\n\ndef main():\n"
+        "    print(sys.flags.utf8_mode, sys.warnoptions, os.path.basename(sys._MEIPASS))\n"
+    )
+    app = freezer.app(f"options_{mode}", {"options_app.py": source}, "options_app:main")
+    executable = freezer.freeze(
+        app, mode=mode, python_options=["X utf8", "W ignore"], contents_directory="lib"
+    )
+    flags, warnings, folder = start(executable, LC_ALL="C.UTF-8").stdout.split()
+    assert (flags, warnings) == ("1", "['ignore']")
+    assert (folder == "lib") == (mode == contract.ONE_DIR)
+
+
+def test_certificates_of_the_user_win(program: Path) -> None:
     mine = start(program, "flags", SSL_CERT_FILE="/my/own.pem").stdout.split()
     assert mine[1] == "/my/own.pem"
 

@@ -13,9 +13,6 @@ from . import app as app_module
 from . import archive, compiled, contract, hygiene, index, selection
 from .errors import DriverError
 
-CONTENTS = "_internal"
-"""Directory of a one-dir bundle's files beside the executable (PyInstaller's default)."""
-
 
 @dataclass
 class Layers:
@@ -140,34 +137,26 @@ def hygiene_code(layer: index.Index, lazy: str = "") -> bytes:
 
 
 def options(
-    python_options: Iterable[str], contents: str = CONTENTS, runtime_tmpdir: str | None = None
+    python_options: Iterable[str],
+    *,
+    optimize: int = 0,
+    contents: str = contract.CONTENTS,
+    runtime_tmpdir: str | None = None,
 ) -> list[str]:
     """OPTION entries: the interpreter's flags and the bootloader's own.
 
-    UTF-8 mode is on in every binary unless ``X utf8=0`` says otherwise.
-
+    :param optimize: the level that the bundle's code was compiled with; the interpreter gets the same.
     :raises DriverError: an option that PyInstaller's bootloader does not know.
     """
-    found = []
-    if runtime_tmpdir is not None:
-        found.append(f"pyi-runtime-tmpdir {runtime_tmpdir}")
+    found = [f"pyi-runtime-tmpdir {runtime_tmpdir}"] if runtime_tmpdir is not None else []
     found.append(f"pyi-contents-directory {contents}")
-    chosen = [option.strip() for option in python_options]
-    for option in chosen:
-        word, _, value = option.partition(" ")
-        known = (
-            option in ("u", "v", "O", "OO")
-            or (word in ("W", "X") and value)
-            or option.startswith("hash_seed=")
-        )
-        if not known:
+    for option in python_options:
+        if not contract.PYTHON_OPTION.fullmatch(option):
             raise DriverError(
-                f"python_options: {option!r} is none of u, v, O, OO, "
-                "'W <warning>', 'X <key[=value]>', hash_seed=<number>"
+                f"python_options: {option!r} is none of u, v, 'W <filter>', 'X <key>[=<value>]', hash_seed=<n>"
             )
-    if not any(option.startswith("X utf8") for option in chosen):
-        chosen.append("X utf8")
-    return found + chosen
+        found.append(option)
+    return found + ["O"] * optimize
 
 
 def stage(layers: Layers, directory: str) -> None:

@@ -33,6 +33,7 @@ The way of the data (each arrow is an output directory handed on as an input dir
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Dict, Tuple, Type, TypeVar
 
@@ -88,6 +89,14 @@ NOTICES = "notices.json"
 PIECES = "pieces"
 BUILD_INFO = "build_info.json"
 """Name of the build information inside the bundle: ``os.path.join(sys._MEIPASS, "build_info.json")``."""
+
+CONTENTS = "_internal"
+"""Directory of a one-dir bundle's files beside the executable, unless the target names another: PyInstaller's
+default."""
+
+PYTHON_OPTION = re.compile(r"u|v+|W \S+|X \w+(=\S+)?|hash_seed=\d+")
+"""The interpreter options that the bootloader understands (PyInstaller's ``EXE(options=...)``), but for ``O``: that one
+follows ``optimize``, so that the code and ``sys.flags`` agree."""
 
 ONE_FILE = "one-file"
 ONE_DIR = "one-dir"
@@ -279,8 +288,9 @@ class AssembleRequest(Request):
         Without ``windows_version_info`` the version resource is made of ``build_info`` (see ``version_info.strings``).
     :param codesign_identity: macOS; None signs ad hoc.
     :param runtime_tmpdir: directory in which a one-file executable unpacks itself; None: the system's.
-    :param python_options: interpreter options as PyInstaller knows them: ``u``, ``v``, ``O``, ``W <warning>``,
-        ``X <key[=value]>``, ``hash_seed=<n>``.
+    :param contents_directory: directory of a one-dir bundle's files beside the executable; ``.``: none, the files lie
+        beside the executable.
+    :param python_options: interpreter options of the program; each matches PYTHON_OPTION.
     :param build_info: flat mapping written into the bundle as BUILD_INFO, sorted; empty: no such file.
     :param host_libraries: policy for bundled libraries that come neither from the lock nor from the interpreter.
     :param glibc_floor, macos_floor: the newest version that the bundle may need, as in ``2.28``; None: no limit.
@@ -302,6 +312,7 @@ class AssembleRequest(Request):
     entitlements: str | None = None
     codesign_identity: str | None = None
     runtime_tmpdir: str | None = None
+    contents_directory: str = CONTENTS
     python_options: Tuple[str, ...] = ()
     build_info: Dict[str, str] | None = None
     host_libraries: str = HOST_LIBRARIES_ALLOW

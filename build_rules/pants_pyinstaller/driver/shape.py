@@ -115,14 +115,14 @@ def probe(
         layers,
         mode,
         pack,
-        bundle.options(options),
+        bundle.options(options, optimize=layers.layer.optimize),
         entry=entry,
         first=first,
         extra=extra,
         early=early,
     )
     if mode == contract.ONE_DIR:
-        bundle.stage(layers, os.path.join(directory, bundle.CONTENTS))
+        bundle.stage(layers, os.path.join(directory, contract.CONTENTS))
     path = os.path.join(directory, name + (".exe" if windows else ""))
     shutil.copyfile(bundle.bootloader(layers.layer_path, windows), path)
     with open(path, "ab") as out:
