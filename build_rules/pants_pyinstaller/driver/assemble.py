@@ -45,7 +45,14 @@ def run(request: contract.AssembleRequest) -> None:
             "choose another one"
         )
     check = read_check(request.check)
-    layers = bundle.load(request.layer, request.app, {}, check["modules"], check["files"])
+    exercised = read_exercise(request.exercise)
+    layers = bundle.load(
+        request.layer,
+        request.app,
+        {},
+        [*check["modules"], *exercised["modules"]],
+        [*check["files"], *exercised["files"]],
+    )
     forbid_host_libraries(layers, request.host_libraries)
     build_info = _build_info(request.build_info)
     windows = sys.platform == "win32"
@@ -95,6 +102,15 @@ def read_check(directory: str | None) -> dict[str, Any]:
     if directory is None:
         return {"modules": [], "files": [], "early": {}}
     with open(os.path.join(directory, contract.CHECK_RESULT), encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def read_exercise(directory: str | None) -> dict[str, Any]:
+    """What the exercises added to the selection."""
+    if directory is None:
+        return {"modules": [], "files": []}
+    with open(os.path.join(directory, contract.EXERCISE_RESULT), encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found
 

@@ -17,9 +17,9 @@ the program. Progress goes to stderr, one line a step.
 
 The way of the data (each arrow is an output directory handed on as an input directory)::
 
-    site, tool ── layer ──┬── trace ──┬── probe            (proof of the layer)
-                          │           └── app ── check     (proof of the application)
-                          └── pack ─────────────┴── assemble
+    site, tool ── layer ──┬── trace ──┬── probe                       (proof of the layer)
+                          │           └── app ── check ── exercise    (proof of the application)
+                          └── pack ─────────────────────┴── assemble
 
 * ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
 * ``pack``     the layer's files compressed for one-file executables (one-dir builds do not need it)
@@ -27,6 +27,7 @@ The way of the data (each arrow is an output directory handed on as an input dir
 * ``probe``    the verdict on the trace: metadata and data files that a frozen program cannot find are an error
 * ``app``      first-party modules compiled, and the selection of what this binary needs from the layer
 * ``check``    the application's imports, frozen and unfrozen, compared; modules found at run time join the selection
+* ``exercise`` the user's own programs, run unfrozen and frozen, compared; what they miss joins the selection
 * ``assemble`` the executable and its sidecars; the only program that sees ``build_info``
 """
 
@@ -66,6 +67,7 @@ TRACE = "trace"
 PROBE = "probe"
 APP = "app"
 CHECK = "check"
+EXERCISE = "exercise"
 ASSEMBLE = "assemble"
 
 # --- Files in the output directories ----------------------------------------------------------------------------------
@@ -84,6 +86,7 @@ APP_MODULES = "modules.bin"
 APP_FILES = "files"
 APP_WARNINGS = "warnings.txt"
 CHECK_RESULT = "check.json"
+EXERCISE_RESULT = "exercise.json"
 MANIFEST = "manifest.json"
 NOTICES = "notices.json"
 PIECES = "pieces"
@@ -100,6 +103,9 @@ follows ``optimize``, so that the code and ``sys.flags`` agree."""
 
 ONE_FILE = "one-file"
 ONE_DIR = "one-dir"
+
+EXERCISE_PROGRAM = "program"
+EXERCISE_TESTS = "tests"
 
 PROOF_CLOSURE = "closure"
 PROOF_IMPORTS = "imports"
@@ -272,6 +278,40 @@ class CheckRequest(Request):
 
 
 @dataclass(frozen=True)
+class ExerciseRequest(Request):
+    """Run exercises unfrozen and in the shape that ships, and compare (``exercise``): EXERCISE_RESULT.
+
+    EXERCISE_RESULT names modules and files that the runs needed and the selection lacked; ``assemble`` adds them.
+
+    :param layer, app, site, trace, pack, mode, contents_directory, python_options: as in the other requests.
+    :param check: output directory of ``check``.
+    :param source_roots: directories that hold first-party code, as on sys.path.
+    :param exercise_roots: the same for the exercises and for what they alone import.
+    :param exercises: module -> EXERCISE_PROGRAM (it runs as ``__main__``) or EXERCISE_TESTS (its tests are called).
+    :param timeout: seconds that each run may take.
+    :param network: exercises may use the network, not loopback alone.
+    :param ignore: regular expression of what may differ in the output -> reason.
+    """
+
+    layer: str
+    app: str
+    check: str
+    site: str
+    output: str
+    source_roots: Tuple[str, ...]
+    exercise_roots: Tuple[str, ...]
+    exercises: Dict[str, str]
+    trace: str | None = None
+    pack: str | None = None
+    mode: str = ONE_FILE
+    contents_directory: str = CONTENTS
+    python_options: Tuple[str, ...] = ()
+    timeout: int = 120
+    network: bool = False
+    ignore: Dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class AssembleRequest(Request):
     """Write the executable and its sidecars (``assemble``).
 
@@ -282,6 +322,7 @@ class AssembleRequest(Request):
     :param name: file name of the executable, without ``.exe``.
     :param pack: output directory of ``pack``; needed for ONE_FILE alone.
     :param check: output directory of ``check``; None when the proof is off.
+    :param exercise: output directory of ``exercise``; None without exercises.
     :param mode: ONE_FILE or ONE_DIR.
     :param console: False: no console window (Windows) or a windowed bootloader (macOS).
     :param icon, windows_version_info, windows_manifest, entitlements: paths or None; ignored where they mean nothing.
@@ -304,6 +345,7 @@ class AssembleRequest(Request):
     name: str
     pack: str | None = None
     check: str | None = None
+    exercise: str | None = None
     mode: str = ONE_FILE
     console: bool = True
     icon: str | None = None
@@ -328,6 +370,7 @@ REQUESTS: Dict[str, Type[Request]] = {
     PROBE: ProbeRequest,
     APP: AppRequest,
     CHECK: CheckRequest,
+    EXERCISE: ExerciseRequest,
     ASSEMBLE: AssembleRequest,
 }
 """The request type of each program."""

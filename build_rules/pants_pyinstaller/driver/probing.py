@@ -294,7 +294,16 @@ site.addsitedir(SITE)
 def unfrozen_command(
     layer_path: str, layer: Any, site: str, roots: Sequence[str], work: str
 ) -> list[str]:
-    """How to run the recorder in an ordinary environment: the standard library, ``roots`` and ``site`` on sys.path.
+    """How to run the recorder in an ordinary environment: see ``unfrozen_start``."""
+    script = os.path.join(work, "recorder.py")
+    with open(script, "w", encoding="utf-8") as text:
+        text.write(unfrozen_start(layer_path, layer, site, roots, work) + recorder.SOURCE)
+    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", script]
+
+
+def unfrozen_start(layer_path: str, layer: Any, site: str, roots: Sequence[str], work: str) -> str:
+    """Source text that makes an interpreter an ordinary environment: on sys.path are the standard library, ``roots``
+    and ``site``.
 
     ``.pth`` files of ``site`` do what they do at the start of any Python (pywin32's makes its libraries loadable).
     """
@@ -306,16 +315,15 @@ def unfrozen_command(
             if node.length and node.source:
                 where = site if node.owner >= 0 else library[0]
                 code[os.path.join(where, *node.source.split("/"))] = (node.offset, node.length)
-    code_path = os.path.join(work, "code.bin")
+    code_path = os.path.abspath(os.path.join(work, "code.bin"))
     with open(code_path, "wb") as file:
         file.write(marshal.dumps(code))
-    script = os.path.join(work, "recorder.py")
     paths = [*library, *(os.path.abspath(root) for root in roots), site]
-    with open(script, "w", encoding="utf-8") as text:
-        blob = os.path.abspath(os.path.join(layer_path, contract.LAYER_MODULES))
-        text.write(f"PATHS, SITE = {paths!r}, {site!r}\nBLOB_PATH = {blob!r}\n")
-        text.write(f"CODE_PATH = {code_path!r}\n" + _LOADER + recorder.SOURCE)
-    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", script]
+    blob = os.path.abspath(os.path.join(layer_path, contract.LAYER_MODULES))
+    return (
+        f"PATHS, SITE = {paths!r}, {site!r}\nBLOB_PATH = {blob!r}\nCODE_PATH = {code_path!r}\n"
+        + _LOADER
+    )
 
 
 # --- Comparison

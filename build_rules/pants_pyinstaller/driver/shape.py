@@ -39,6 +39,7 @@ def parts(
     first: Sequence[archive.Part] = (),
     extra: Iterable[archive.PyzEntry] = (),
     early: Mapping[str, Sequence[str]] | None = None,
+    data: Mapping[str, str] | None = None,
     build_info: bytes | None = None,
 ) -> list[archive.Part]:
     """Everything that the executable's archive holds; in a one-file executable that includes the files.
@@ -49,6 +50,7 @@ def parts(
     :param first: scripts that run before the first runtime hook.
     :param extra: modules in the PYZ besides the selection and the application's own, which they replace.
     :param early: see ``hygiene.lazy_source``.
+    :param data: further files: destination -> path.
     :raises DriverError: ONE_FILE without ``pack``.
     """
     check_mode(mode)
@@ -63,7 +65,11 @@ def parts(
     }
     source = hygiene.lazy_source(modules, places, coming) if modules else ""
     head = bundle.head_parts(layers, options, pyz + appendix, entry, source, first)
-    return head + _file_parts(layers, packed, set(places), build_info)
+    files = _file_parts(layers, packed, set(places), build_info)
+    for dest, path in sorted((data or {}).items()):
+        with open(path, "rb") as file:
+            files.append(archive.packed(dest.replace("/", os.sep), "x", file.read(), 1))
+    return head + files
 
 
 def write_directory(layers: bundle.Layers, directory: str, build_info: bytes | None) -> None:
@@ -99,15 +105,17 @@ def probe(
     entry: archive.Part | None = None,
     *,
     name: str = "probe",
+    contents: str = contract.CONTENTS,
     options: Sequence[str] = (),
     first: Sequence[archive.Part] = (),
     extra: Iterable[archive.PyzEntry] = (),
     early: Mapping[str, Sequence[str]] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> str:
     """Write an executable for a proof below ``directory``, which must not exist; returns its path.
 
     :param name: file name of the executable, without ``.exe``.
-    :param options: as ``bundle.options`` takes them.
+    :param contents, options: as ``bundle.options`` takes them.
     """
     windows = sys.platform == "win32"
     os.makedirs(directory)
@@ -115,14 +123,20 @@ def probe(
         layers,
         mode,
         pack,
-        bundle.options(options, optimize=layers.layer.optimize),
+        bundle.options(options, optimize=layers.layer.optimize, contents=contents),
         entry=entry,
         first=first,
         extra=extra,
         early=early,
+        data=data,
     )
     if mode == contract.ONE_DIR:
-        bundle.stage(layers, os.path.join(directory, contract.CONTENTS))
+        root = os.path.join(directory, contents)
+        bundle.stage(layers, root)
+        for dest, source in (data or {}).items():
+            target = os.path.join(root, *dest.split("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target)
     path = os.path.join(directory, name + (".exe" if windows else ""))
     shutil.copyfile(bundle.bootloader(layers.layer_path, windows), path)
     with open(path, "ab") as out:

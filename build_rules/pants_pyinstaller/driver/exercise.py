@@ -1,0 +1,183 @@
+"""The user's own programs as a proof: each run unfrozen and in the shape that ships, and compared.
+
+What an unfrozen run uses of the lock, and what a frozen one looks for in vain although the lock has it, joins the
+selection, and the frozen runs are repeated. So an exercise that uses each feature once replaces a list of hidden
+imports. The last runs are of exactly what ships.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from . import (
+    app,
+    assemble,
+    bundle,
+    check,
+    contract,
+    exercise_compare,
+    exercise_sides,
+    index,
+    probing,
+    selection,
+    shape,
+)
+from .distributions import normalize
+from .errors import DriverError
+from .exercise_sides import Program, Seen
+from .progress import step
+
+_ROUNDS = 6
+_AT_ONCE = 2
+
+_T = TypeVar("_T")
+
+
+def run(request: contract.ExerciseRequest) -> None:
+    """Write EXERCISE_RESULT: ``modules`` and ``files`` that join the selection of ``check``.
+
+    :raises DriverError: an exercise that fails, or that does not do frozen what it does unfrozen.
+    """
+    shape.check_mode(request.mode)
+    ignored = exercise_compare.patterns(request.ignore or {})
+    proved = assemble.read_check(request.check)
+    dynamic = app.read_dynamic(request.trace)
+
+    def load(modules: Iterable[str], files: Iterable[str]) -> bundle.Layers:
+        return bundle.load(
+            request.layer,
+            request.app,
+            dynamic,
+            {*proved["modules"], *modules},
+            {*proved["files"], *files},
+        )
+
+    layers = bundle.load(request.layer, request.app, {}, proved["modules"], proved["files"])
+    shipped = layers.chosen
+    with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:
+        stage = exercise_sides.prepare(request, layers, work)
+        sides = _each(stage.programs, functools.partial(exercise_sides.unfrozen, stage, layers))
+        for program, (side, _, shared) in zip(stage.programs, sides):
+            exercise_compare.refuse_failing(
+                program.name, side, "unfrozen", request.timeout, ignored
+            )
+            if shared and program is stage.programs[0]:
+                step(f"note: exercises ran with this machine's network: {shared}")
+        modules: set[str] = set()
+        files: set[str] = set()
+        more = used(layers, [seen for _, seen, _ in sides])
+        for attempt in range(_ROUNDS):
+            if more[0] - modules or more[1] - files:
+                modules |= more[0]
+                files |= more[1]
+                layers = load(modules, files)
+            runs = _each(
+                stage.programs,
+                functools.partial(exercise_sides.frozen, stage, layers, proved["early"]),
+            )
+            more = missed(layers, [seen for _, seen in runs])
+            if not (more[0] - modules or more[1] - files):
+                break
+            step(
+                f"exercise: {', '.join(sorted(more[0] | more[1])[:8])} "
+                f"found missing at run time: added (run {attempt + 2})"
+            )
+        found = [
+            exercise_compare.difference(
+                program.name,
+                program.program,
+                plain[0],
+                frozen,
+                ignored,
+                layers.app.request.excludes,
+            )
+            for program, plain, (frozen, _) in zip(stage.programs, sides, runs)
+        ]
+    refuse([text for text in found if text is not None])
+    result: dict[str, Any] = {
+        "schema": contract.SCHEMA,
+        "exercises": sorted(request.exercises),
+        "modules": sorted(set(layers.chosen.modules) - set(shipped.modules)),
+        "files": sorted(set(layers.chosen.files) - set(shipped.files)),
+        "accepted": dict(sorted((request.ignore or {}).items())),
+    }
+    os.makedirs(request.output, exist_ok=True)
+    with open(
+        os.path.join(request.output, contract.EXERCISE_RESULT), "w", encoding="utf-8", newline="\n"
+    ) as out:
+        json.dump(result, out, sort_keys=True, indent=1)
+    step(
+        f"exercise: {len(stage.programs)} exercises do the same frozen as unfrozen, "
+        f"{len(result['modules'])} modules and {len(result['files'])} files joined the selection"
+    )
+
+
+def _each(programs: list[Program], action: Callable[[Program], _T]) -> list[_T]:
+    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(action, programs))
+
+
+def used(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[str]]:
+    """Modules and files of the lock that unfrozen runs used and that the selection lacks."""
+    layer = layers.layer
+    selected, files = set(layers.chosen.modules), set(layers.chosen.files)
+    modules, wanted = set(), set()
+    for seen in runs:
+        for name in seen.modules - selected:
+            node = layer.node(name)
+            if (
+                node is not None
+                and node.owner >= 0
+                and node.kind in index.PRESENT_KINDS
+                and not _is_out(layers, name)
+            ):
+                modules.add(name)
+        # Whoever looks for any distribution reads the metadata of all.
+        wanted |= {
+            path for path in seen.files - files if path in layer.files and ".dist-info/" not in path
+        }
+    return modules, wanted
+
+
+def missed(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[str]]:
+    """Modules and files that frozen runs looked for in vain, although the lock has them."""
+    layer = layers.layer
+    files = set(layers.chosen.files)
+    modules, wanted = set(), set()
+    for seen in runs:
+        report = probing.Report(
+            missed_modules=dict.fromkeys(seen.modules, ("", "")),
+            missed_files=dict.fromkeys(seen.files, ("", "")),
+        )
+        more_modules, more_files = check.needed(layers, report)
+        modules |= more_modules
+        wanted |= more_files
+        asked = {normalize(name) for name in seen.distributions}
+        for dist in layer.dists:
+            if dist.key in asked or not seen.groups.isdisjoint(dist.entry_points):
+                wanted |= set(dist.metadata) - files
+    return modules, wanted
+
+
+def _is_out(layers: bundle.Layers, name: str) -> bool:
+    asked = layers.app.request
+    return selection.is_under(name, (*asked.excludes, *asked.shadowed))
+
+
+def refuse(differences: list[str]) -> None:
+    """Fail when anything is left.
+
+    :raises DriverError: with every difference.
+    """
+    if differences:
+        raise DriverError(
+            f"exercises do not do frozen what they do unfrozen ({len(differences)}):\n"
+            + "\n".join(differences)
+            + "\nAccept what may differ in the output in exercise_ignore = {regular expression: reason}."
+        )
