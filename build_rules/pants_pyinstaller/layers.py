@@ -2,7 +2,7 @@
 
     wheels -> Layer -+-> Packed
                      +-> Trace -> probe
-                     +-> AppLayer -> Check -> pieces -> Assembled
+                     +-> AppLayer -> Check -> Exercise -> pieces -> Assembled
 
 A step's key holds only what it reads: `Assembled` alone sees `build_info`, and nothing before
 `AppLayer` sees first-party code. The programs are documented in `driver/contract.py`.
@@ -11,6 +11,7 @@ A step's key holds only what it reads: `Assembled` alone sees `build_info`, and 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,11 +37,14 @@ from pants_pyinstaller import driver_sources, joining
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.errors import require_success
+from pants_pyinstaller.exercises import EXERCISES
 from pants_pyinstaller.joining import Joined, JoinRequest
 from pants_pyinstaller.requests import SOURCES, FreezeRequest
 from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller
 from pants_pyinstaller.toolchain import Toolchain
 from pants_pyinstaller.wheels import Wheels, WheelsRequest
+
+logger = logging.getLogger(__name__)
 
 _OUTPUT = "out"
 _REQUEST = "request.json"
@@ -414,6 +418,68 @@ async def check_application(request: FreezeRequest) -> Check:
 
 
 @dataclass(frozen=True)
+class Exercise:
+    """That the target's exercises do the same frozen as unfrozen; None where there are none."""
+
+    digest: Digest | None
+
+
+@rule
+async def exercise_application(request: FreezeRequest) -> Exercise:
+    field_set = request.field_set
+    if not request.exercises.modules:
+        return Exercise(None)
+    if request.toolchain.windows:  # Wine's processes and pipes differ from those of Windows
+        logger.info("%s: exercises are not run under Wine", field_set.address)
+        return Exercise(None)
+    app, check, packed = await MultiGet(
+        Get(AppLayer, FreezeRequest, request),
+        Get(Check, FreezeRequest, request),
+        Get(PackedIfNeeded, FreezeRequest, request),
+    )
+    assert check.digest is not None, "exercises are refused without a proof"
+    mounts = {"layer": app.layer.digest, "site": app.layer.site}
+    if app.trace:
+        mounts["trace"] = app.trace.digest
+    if packed.packed:
+        mounts["pack"] = packed.packed.digest
+    app_digest, check_digest = await MultiGet(
+        Get(Digest, AddPrefix(app.digest, "app")), Get(Digest, AddPrefix(check.digest, "check"))
+    )
+    parts = [app_digest, check_digest, request.application.digest, request.exercises.digest]
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.EXERCISE,
+            request=contract.ExerciseRequest(
+                layer="layer",
+                app="app",
+                check="check",
+                site="site",
+                output=_OUTPUT,
+                source_roots=(SOURCES,),
+                exercise_roots=(EXERCISES,),
+                exercises=dict(request.exercises.modules),
+                trace="trace" if app.trace else None,
+                pack="pack" if packed.packed else None,
+                mode=field_set.mode.value or contract.ONE_FILE,
+                contents_directory=field_set.contents_directory.value or contract.CONTENTS,
+                python_options=field_set.python_options.value or (),
+                timeout=field_set.exercise_timeout.value or 0,
+                network=field_set.exercise_network.value,
+                ignore=dict(field_set.exercise_ignore.value or {}),
+            ).to_json(),
+            toolchain=request.toolchain,
+            mounts=FrozenDict(mounts),
+            files=await Get(Digest, MergeDigests(parts)),
+            description=f"Run the exercises of {field_set.address} unfrozen and frozen",
+            address=field_set.address,
+        ),
+    )
+    return Exercise(output.digest)
+
+
+@dataclass(frozen=True)
 class AssembledRequest:
     """The executable of `freeze`, with the build information that no earlier step sees."""
 
@@ -438,9 +504,10 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
     freeze = request.freeze
     field_set = freeze.field_set
     # All at once: packing and the layer's proof need not wait for the application's.
-    app, check, packed, _ = await MultiGet(
+    app, check, exercise, packed, _ = await MultiGet(
         Get(AppLayer, FreezeRequest, freeze),
         Get(Check, FreezeRequest, freeze),
+        Get(Exercise, FreezeRequest, freeze),
         Get(PackedIfNeeded, FreezeRequest, freeze),
         Get(LayerProofIfNeeded, FreezeRequest, freeze),
     )
@@ -456,6 +523,8 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
     ]
     if check.digest is not None:
         parts.append(await Get(Digest, AddPrefix(check.digest, "check")))
+    if exercise.digest is not None:
+        parts.append(await Get(Digest, AddPrefix(exercise.digest, "exercise")))
     output = await Get(
         DriverOutput,
         DriverRun(
@@ -468,6 +537,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 name=request.name,
                 pack="pack" if packed.packed is not None else None,
                 check="check" if check.digest is not None else None,
+                exercise="exercise" if exercise.digest is not None else None,
                 mode=mode,
                 console=field_set.console.value,
                 runtime_tmpdir=field_set.runtime_tmpdir.value,

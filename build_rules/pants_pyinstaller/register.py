@@ -10,6 +10,7 @@ from pants.engine.unions import UnionRule
 
 from pants_pyinstaller import (
     build_info,
+    exercises,
     inference,
     layers,
     packaging,
@@ -25,6 +26,7 @@ from pants_pyinstaller.toolchains import native, sysroot, wine
 def rules() -> Iterable[Rule | UnionRule]:
     return [
         *build_info.rules(),
+        *exercises.rules(),
         *inference.rules(),
         *layers.rules(),
         *native.rules(),

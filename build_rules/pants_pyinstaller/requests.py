@@ -38,6 +38,7 @@ from pants.util.frozendict import FrozenDict
 
 from pants_pyinstaller import target_types as fields
 from pants_pyinstaller.driver import contract
+from pants_pyinstaller.exercises import Exercises, ExercisesRequest
 from pants_pyinstaller.platforms import Platform
 from pants_pyinstaller.subsystem import PyInstaller
 from pants_pyinstaller.toolchain import Host, Toolchain, ToolchainRequest, toolchain_request
@@ -61,6 +62,10 @@ class PyInstallerFieldSet(PackageFieldSet, RunFieldSet):
     entry_point: fields.PyInstallerEntryPointField
     environment: EnvironmentField
     excludes: fields.PyInstallerExcludesField
+    exercise_ignore: fields.PyInstallerExerciseIgnoreField
+    exercise_network: fields.PyInstallerExerciseNetworkField
+    exercise_timeout: fields.PyInstallerExerciseTimeoutField
+    exercises: fields.PyInstallerExercisesField
     hidden_imports: fields.PyInstallerHiddenImportsField
     hooks: fields.PyInstallerHooksField
     icon: fields.PyInstallerIconField
@@ -113,6 +118,7 @@ class FreezeRequest:
     toolchain: Toolchain
     application: Application
     hooks: HookFiles
+    exercises: Exercises
 
 
 async def _source_files(field: SpecialCasedDependencies) -> SourceFiles:
@@ -241,16 +247,22 @@ async def freeze_request(
             f'mode="{contract.ONE_DIR}", which unpacks nothing. Remove one of the two.'
         )
     resolve = field_set.resolve.normalized_value(python_setup)
-    app, hooks, toolchain = await MultiGet(
+    if field_set.exercises.value and field_set.proof.value == contract.PROOF_OFF:
+        raise InvalidFieldException(
+            f"The 'exercises' field in target {field_set.address} has no meaning with "
+            f'proof="{contract.PROOF_OFF}". Remove one of the two.'
+        )
+    app, hooks, exercises, toolchain = await MultiGet(
         Get(Application, ApplicationRequest(field_set)),
         Get(HookFiles, HookFilesRequest(field_set.hooks, field_set.runtime_hooks)),
+        Get(Exercises, ExercisesRequest(field_set.exercises)),
         Get(
             Toolchain,
             ToolchainRequest,
             toolchain_request(request.platform, host, pyinstaller, python_setup),
         ),
     )
-    return FreezeRequest(field_set, resolve, toolchain, app, hooks)
+    return FreezeRequest(field_set, resolve, toolchain, app, hooks, exercises)
 
 
 def rules() -> Iterable[Rule | UnionRule]:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import pytest
 from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference_rules
-from pants.backend.python.target_types import PythonSourcesGeneratorTarget, PythonSourceTarget
+from pants.backend.python.target_types import (
+    PythonSourcesGeneratorTarget,
+    PythonSourceTarget,
+    PythonTestsGeneratorTarget,
+    PythonTestTarget,
+)
 from pants.backend.python.util_rules import ancestor_files, python_sources
 from pants.build_graph.address import Address
 from pants.core.target_types import FileTarget, ResourceTarget
 from pants.core.target_types import rules as core_target_rules
 from pants.engine.addresses import Addresses
+from pants.engine.fs import Digest, Snapshot
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import DependenciesRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from pants_pyinstaller import build_info, inference, requests
+from pants_pyinstaller import build_info, exercises, inference, requests
 from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.exercises import Exercises, ExercisesRequest
 from pants_pyinstaller.requests import (
     Application,
     ApplicationRequest,
@@ -37,6 +45,7 @@ def rule_runner() -> RuleRunner:
             *build_info.rules(),
             *core_target_rules(),
             *dependency_inference_rules.rules(),
+            *exercises.rules(),
             *inference.rules(),
             requests.application,
             requests.hook_files,
@@ -45,13 +54,17 @@ def rule_runner() -> RuleRunner:
             QueryRule(Addresses, [DependenciesRequest]),
             QueryRule(Application, [ApplicationRequest]),
             QueryRule(BuildInfo, [BuildInfoRequest]),
+            QueryRule(Exercises, [ExercisesRequest]),
             QueryRule(HookFiles, [HookFilesRequest]),
+            QueryRule(Snapshot, [Digest]),
         ],
         target_types=[
             FileTarget,
             PyInstallerBinary,
             PythonSourceTarget,
             PythonSourcesGeneratorTarget,
+            PythonTestTarget,
+            PythonTestsGeneratorTarget,
             ResourceTarget,
         ],
     )
@@ -131,3 +144,43 @@ def test_build_info_takes_the_values_of_options(rule_runner: RuleRunner) -> None
     field_set = write(rule_runner, "entry_point='main.py', build_info={'v': '{source.nothing}'}")
     with pytest.raises(ExecutionError, match=r"src/app:bin, entry 'v'.*\[source\] has no"):
         rule_runner.request(BuildInfo, [BuildInfoRequest(field_set.build_info)])
+
+
+def test_exercises_bring_what_the_application_lacks(rule_runner: RuleRunner) -> None:
+    rule_runner.write_files(
+        {
+            "src/exercises/BUILD": (
+                "python_sources()\n"
+                "python_tests(name='tests')\n"
+                "resource(name='words', source='words.txt')\n"
+            ),
+            "src/exercises/turn.py": (
+                "from app.util import answer\nfrom exercises import helper\nprint(answer())\n"
+            ),
+            "src/exercises/helper.py": "",
+            "src/exercises/some_test.py": "def test_a():\n    pass\n",
+            "src/exercises/some-script.py": "",
+            "src/exercises/words.txt": "words",
+        }
+    )
+    field_set = write(
+        rule_runner,
+        "entry_point='main.py', exercises=['src/exercises/turn.py', 'src/exercises:tests']",
+    )
+    found = rule_runner.request(Exercises, [ExercisesRequest(field_set.exercises)])
+    assert dict(found.modules) == {
+        "exercises.some_test": contract.EXERCISE_TESTS,
+        "exercises.turn": contract.EXERCISE_PROGRAM,
+    }
+    assert rule_runner.request(Snapshot, [found.digest]).files == (
+        "exercises/exercises/helper.py",
+        "exercises/exercises/some_test.py",
+        "exercises/exercises/turn.py",
+    )
+    for address, said in (
+        ("src/exercises/some-script.py", "not the path of a module"),
+        ("src/exercises:words", "holds no Python source"),
+    ):
+        field_set = write(rule_runner, f"entry_point='main.py', exercises=['{address}']")
+        with pytest.raises(ExecutionError, match=said):
+            rule_runner.request(Exercises, [ExercisesRequest(field_set.exercises)])

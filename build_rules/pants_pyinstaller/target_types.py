@@ -300,6 +300,90 @@ class PyInstallerProofAllowField(DictStringToStringField):
         return value
 
 
+class PyInstallerExercisesField(SpecialCasedDependencies):
+    alias = "exercises"
+    help = help_text(
+        """
+        Programs that the build runs before it writes the executable: addresses of `python_source`,
+        `python_sources` or `python_tests` targets. Each file is run twice, by the target's own
+        Python and frozen as `mode` says; exit status and output have to be equal.
+
+        What an exercise uses of the lock goes into the executable. So one short script that uses
+        each feature once replaces a list of `hidden_imports`: write what a user would do, and print
+        what has to be right.
+
+        A source is run as `python -m` runs it and has to end with exit status 0. Of tests, the
+        functions `test_*` are called one after the other, without pytest; so they take no
+        arguments. Both runs have an empty home directory, no input, no network but loopback, and
+        `exercise_timeout` seconds.
+        """
+    )
+
+
+class PyInstallerExerciseTimeoutField(IntField):
+    alias = "exercise_timeout"
+    default = 120
+    help = help_text(
+        """
+        Seconds that each run of an exercise may take. Then it is ended, with everything that it
+        started, and the build fails.
+        """
+    )
+
+    @classmethod
+    def compute_value(cls, raw_value: Optional[int], address: Address) -> Optional[int]:
+        value = super().compute_value(raw_value, address)
+        if value is None or value < 1:
+            raise InvalidFieldException(
+                f"The '{cls.alias}' field in target {address} has the value {value!r}: "
+                "expected a number of seconds, at least 1."
+            )
+        return value
+
+
+class PyInstallerExerciseNetworkField(BoolField):
+    alias = "exercise_network"
+    default = False
+    help = help_text(
+        """
+        Let exercises use the network. Without it they have loopback alone where the kernel allows
+        it (Linux), so that a build does not depend on what it reaches. Prefer a server inside the
+        exercise.
+        """
+    )
+
+
+class PyInstallerExerciseIgnoreField(DictStringToStringField):
+    alias = "exercise_ignore"
+    help = help_text(
+        """
+        What may differ between the output of an exercise unfrozen and frozen: regular expression
+        to the reason. Everything that one matches is left out of the comparison:
+        `exercise_ignore={"took [0-9.]+ s": "a measured time"}`. Directories and addresses
+        of objects (`0x…`) are left out without it.
+        """
+    )
+
+    @classmethod
+    def compute_value(
+        cls, raw_value: Optional[Dict[str, str]], address: Address
+    ) -> Optional[FrozenDict[str, str]]:
+        value = super().compute_value(raw_value, address)
+        for pattern, reason in (value or {}).items():
+            problem = "" if reason.strip() else "it has no reason"
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                problem = f"it is not a regular expression ({error})"
+            if problem:
+                raise InvalidFieldException(
+                    f"The '{cls.alias}' field in target {address} has the entry {pattern!r}: "
+                    f"{reason!r}, but {problem}. Expected a regular expression and the reason why "
+                    "what it matches may differ."
+                )
+        return value
+
+
 class PyInstallerBinary(Target):
     alias = "pyinstaller_binary"
     core_fields = (
@@ -313,6 +397,10 @@ class PyInstallerBinary(Target):
         PyInstallerDependenciesField,
         PyInstallerEntryPointField,
         PyInstallerExcludesField,
+        PyInstallerExerciseIgnoreField,
+        PyInstallerExerciseNetworkField,
+        PyInstallerExerciseTimeoutField,
+        PyInstallerExercisesField,
         PyInstallerHiddenImportsField,
         PyInstallerHooksField,
         PyInstallerIconField,
