@@ -12,18 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import compiled, contract, firstparty, index, scan, selection
+from . import compiled, contract, entries, firstparty, index, scan, selection
 from .distributions import normalize
 from .errors import DriverError, listing
 from .progress import step
-
-_NAME = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
-
-_SPAWNED = """import sys
-if len(sys.argv) > 1 and ("--multiprocessing-fork" in sys.argv or "-c" in sys.argv):
-    import multiprocessing
-    multiprocessing.freeze_support()
-"""
 
 
 @dataclass
@@ -48,7 +40,7 @@ class App:
     """
 
     schema: int
-    entry: str
+    entry: entries.Entry
     wanted: dict[str, list[str]]
     modules: list[OwnModule]
     scripts: dict[str, list[int]]
@@ -73,6 +65,7 @@ def read(directory: str) -> App:
     """APP_SELECTION of ``directory``."""
     with open(os.path.join(directory, contract.APP_SELECTION), encoding="utf-8") as file:
         plain = json.load(file)
+    plain["entry"] = entries.Entry(**plain["entry"])
     plain["modules"] = [OwnModule(**row) for row in plain["modules"]]
     return App(**plain)
 
@@ -84,60 +77,6 @@ def read_dynamic(trace: str | None) -> dict[str, list[str]]:
     with open(os.path.join(trace, contract.TRACE_RESULT), encoding="utf-8") as file:
         found: dict[str, list[str]] = json.load(file)["dynamic"]
     return found
-
-
-def entry_source(
-    entry_point: str, sources: Mapping[str, firstparty.Source], roots: tuple[str, ...]
-) -> tuple[str, str]:
-    """Name and source text of the script that starts the program.
-
-    A module is run by ``runpy`` under its own name, so that relative imports, ``__package__`` and the children of
-    multiprocessing work as with ``python -m``.
-
-    :raises DriverError: no such module or file.
-    """
-    if entry_point.endswith(".py"):
-        for root in roots:
-            path = (
-                os.path.join(root, entry_point)
-                if not entry_point.startswith(root + "/")
-                else entry_point
-            )
-            if os.path.isfile(path):
-                with open(path, encoding="utf-8") as file:
-                    text = file.read()
-                return os.path.splitext(os.path.basename(path))[0], text
-        raise DriverError(f"entry_point: no file {entry_point} in the sources ({', '.join(roots)})")
-    module, colon, function = entry_point.partition(":")
-    if not _NAME.match(module) or (colon and not _NAME.match(function)):
-        raise DriverError(
-            f"entry_point: {entry_point!r} is neither package.module, "
-            "package.module:function nor the path of a .py file"
-        )
-    target = sources.get(module)
-    if target is None or target.kind == "namespace":
-        raise DriverError(
-            f"entry_point: the sources hold no module {module}{selection.close_matches(module, sources)}\n"
-            "Name a module below a source root, and have its target among the dependencies."
-        )
-    if target.kind == "package" and not colon:
-        if f"{module}.__main__" not in sources:
-            raise DriverError(
-                f"entry_point: {module} is a package without __main__.py: name one of its modules"
-            )
-        module = f"{module}.__main__"
-    name = module.rpartition(".")[2] if not module.endswith("__main__") else module.split(".")[-2]
-    if colon:
-        head = function.split(".")[0]
-        attributes = sources[module].scan.attributes
-        if head not in attributes and not any(item.star for item in sources[module].scan.imports):
-            raise DriverError(
-                f"entry_point: {module} defines no {head!r}{selection.close_matches(head, attributes)}"
-            )
-        text = f"from {module} import {head}\nsys.exit({function}())\n"
-    else:
-        text = f"import runpy\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
-    return name, _SPAWNED + text
 
 
 def run(request: contract.AppRequest) -> None:
@@ -152,11 +91,12 @@ def run(request: contract.AppRequest) -> None:
         name: item for name, item in sources.items() if not selection.is_under(name, excludes)
     }
     shadowed = _shadowed(sources, layer)
-    name, text = entry_source(request.entry_point, sources, request.source_roots)
+    found = entries.find(request.entry_point, sources, request.source_roots, request.optimize)
     wanted, missing = firstparty.resolve_imports(sources, layer, shadowed)
-    script_imports, script_missing = _script_imports(text, sources, layer, shadowed, "entry")
-    wanted |= script_imports
-    missing += script_missing
+    if found.source is not None:
+        imported, absent = firstparty.imports_of(found.source, sources, layer, shadowed)
+        wanted |= imported
+        missing += [firstparty.Missing(name, "entry", "top-level") for name in sorted(absent)]
     hidden = _hidden(request.hidden_imports, sources, layer)
     os.makedirs(request.output, exist_ok=True)
     modules: list[OwnModule] = []
@@ -172,11 +112,12 @@ def run(request: contract.AppRequest) -> None:
             hook = f"user_{position}_{os.path.splitext(os.path.basename(path))[0]}"
             with open(path, encoding="utf-8") as file:
                 hook_text = file.read()
-            found, absent = _script_imports(hook_text, sources, layer, shadowed, path)
-            wanted |= found
-            missing += absent
+            imported, unknown = _script_imports(hook_text, sources, layer, shadowed, path)
+            wanted |= imported
+            missing += unknown
             scripts[hook] = _write_script(blob, hook_text, path, hook)
-        scripts["entry"] = _write_script(blob, text, request.entry_point, name)
+        scripts["entry"] = [blob.tell(), len(found.code)]
+        blob.write(found.code)
     data.update(request.data or {})
     for dest, path in data.items():
         files[dest] = _copy(
@@ -194,7 +135,7 @@ def run(request: contract.AppRequest) -> None:
     _refuse_contested(layer, chosen)
     app = App(
         schema=contract.SCHEMA,
-        entry=name,
+        entry=found.entry,
         wanted={
             "modules": sorted(asked.modules),
             "files": [],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pants_pyinstaller.driver import contract, hygiene
+from pants_pyinstaller.driver import contract, runtime
 from pants_pyinstaller.driver.conftest import DRIVER, ENVIRONMENT, Freezer, start
 
 PROGRAM = """
@@ -127,12 +127,13 @@ def test_certificates_are_found_on_another_distribution(
 ) -> None:
     theirs = tmp_path / "tls-ca-bundle.pem"
     theirs.touch()
-    monkeypatch.setattr(hygiene, "CA_FILES", ("/absent/ca.pem", str(theirs)))
-    hook = hygiene.source({"ca_file": "/absent/cert.pem", "ca_path": "/absent/certs"})
+    monkeypatch.setattr(runtime, "CA_FILES", ("/absent/ca.pem", str(theirs)))
+    hook = runtime.hook({"ca_file": "/absent/cert.pem", "ca_path": "/absent/certs"}, False)
     script = (
         "import os, sys, types\n"
         "sys.modules['pyimod01_archive'] = types.ModuleType('pyimod01_archive')\n"
-        "sys.modules['pyimod02_importers'] = types.ModuleType('pyimod02_importers')\n"
+        "importers = sys.modules['pyimod02_importers'] = types.ModuleType('pyimod02_importers')\n"
+        "importers.PyiFrozenLoader = type('PyiFrozenLoader', (), {'get_code': None})\n"
         "sys._MEIPASS = '/absent/bundle'\n"
         f"exec({hook!r})\nprint(os.environ['SSL_CERT_FILE'])\n"
     )

@@ -6,11 +6,12 @@ import marshal
 import mmap
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import app as app_module
-from . import archive, compiled, contract, hygiene, index, selection
+from . import archive, compiled, contract, entries, index, runtime, selection
 from .errors import DriverError
 
 
@@ -78,7 +79,7 @@ def open_code(layer_path: str) -> mmap.mmap:
 
 def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
     """The PYZ archive of the selection and the first-party modules (which win over equal names)."""
-    entries: dict[str, archive.PyzEntry] = {}
+    found: dict[str, archive.PyzEntry] = {}
     base = {layers.layer.names[number] for number in layers.layer.base}
     for name in layers.chosen.modules:
         node = layers.layer.nodes[layers.layer.number[name]]
@@ -88,29 +89,33 @@ def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
             and (node.length or node.kind == "namespace")
         ):
             blob = layers.code[node.offset : node.offset + node.length]
-            entries[name] = archive.PyzEntry(name, archive.PYZ_KINDS[node.kind], blob)
+            found[name] = archive.PyzEntry(name, archive.PYZ_KINDS[node.kind], blob)
     for own in layers.app.modules:
-        if own.kind in archive.PYZ_KINDS and not (own.kind == "namespace" and own.name in entries):
+        if own.kind in archive.PYZ_KINDS and not (own.kind == "namespace" and own.name in found):
             blob = layers.own_code[own.offset : own.offset + own.length]
-            entries[own.name] = archive.PyzEntry(own.name, archive.PYZ_KINDS[own.kind], blob)
+            found[own.name] = archive.PyzEntry(own.name, archive.PYZ_KINDS[own.kind], blob)
+    if layers.app.entry.script:  # for the children of multiprocessing
+        blob = zlib.compress(layers.own_script("entry"), compiled.PYZ_LEVEL)
+        found["__mp_main__"] = archive.PyzEntry("__mp_main__", archive.PYZ_MODULE, blob)
     for entry in extra:
-        entries[entry.name] = entry
-    return archive.pyz(entries.values())
+        found[entry.name] = entry
+    return archive.pyz(found.values())
 
 
 def head_parts(
     layers: Layers,
     options: Iterable[str],
     pyz_data: bytes,
-    entry: archive.Part | None = None,
-    lazy: str = "",
+    one_file: bool,
+    entry: Sequence[archive.Part] = (),
+    packed: runtime.Packed | None = None,
     first: Iterable[archive.Part] = (),
 ) -> list[archive.Part]:
     """Everything that the executable holds in both modes, in PyInstaller's order.
 
     :param options: OPTION entries of the bootloader, in order.
-    :param entry: replaces the application's entry script (for a proof).
-    :param lazy: ``hygiene.lazy_source`` of a one-file executable.
+    :param entry: replaces the application's ``entry_parts`` (for a proof).
+    :param packed: native files that stay packed.
     :param first: scripts that run before the first runtime hook (for a proof).
     """
     layer, app = layers.layer, layers.app
@@ -118,22 +123,24 @@ def head_parts(
     for item in layer.bootstrap:
         parts.append(archive.packed(item.name, item.kind, layers.script(item)))
     parts += first
-    parts.append(archive.packed("pyi_rth_hygiene", "s", hygiene_code(layer, lazy)))
+    parts.append(_script("pyi_rth_runtime", runtime.hook(layer.python, one_file, packed)))
     for name in app.hooks:
         parts.append(archive.packed(name, "s", layers.own_script(name)))
     for name in layers.chosen.rthooks:
         parts.append(archive.packed(name, "s", layers.script(layer.scripts[name])))
-    parts.append(entry or archive.packed(app.entry, "s", layers.own_script("entry")))
+    parts += entry or entry_parts(app.entry, layers.own_script("entry"))
     parts.append(archive.plain("PYZ.pyz", "z", pyz_data))
     return parts
 
 
-def hygiene_code(layer: index.Index, lazy: str = "") -> bytes:
-    """Marshalled code of the runtime hook that every binary has first."""
-    text = hygiene.source(
-        {"ca_file": layer.python.get("ca_file", ""), "ca_path": layer.python.get("ca_path", "")}
-    )
-    return marshal.dumps(compiled.compile_alike(lazy + text, "pyi_rth_hygiene.py"))
+def entry_parts(entry: entries.Entry, code: bytes) -> list[archive.Part]:
+    """The entry script, whose marshalled code is ``code``, and the script that prepares ``__main__`` for it."""
+    start = runtime.start(entry.file, entry.module, entry.script)
+    return [_script("pyi_start", start), archive.packed(entry.name, "s", code)]
+
+
+def _script(name: str, text: str) -> archive.Part:
+    return archive.packed(name, "s", marshal.dumps(compiled.compile_alike(text, name + ".py")))
 
 
 def options(

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import (
-    app,
     archive,
     bundle,
     compiled,
     contract,
+    entries,
     exercise_recorder,
     firstparty,
     interpreter,
@@ -202,7 +202,7 @@ def frozen(
     request = stage.request
     room = _room(stage, program, "frozen")
     directory = os.path.join(room.work, "bundle")
-    name, text = app.entry_source(program.module, stage.sources, request.source_roots)
+    entry = entries.find(program.module, stage.sources, request.source_roots)
     own = {item.name for item in layers.app.modules if item.kind != "namespace"}
     extra = [
         archive.PyzEntry(item.name, archive.PYZ_KINDS[item.kind], item.blob)
@@ -214,7 +214,7 @@ def frozen(
         directory,
         request.mode,
         request.pack,
-        _script(name, text, 1),
+        bundle.entry_parts(entry.entry, entry.code),
         name=program.program,
         contents=request.contents_directory,
         options=(*request.python_options, f"hash_seed={_hash_seed(request.python_options)}"),

@@ -59,7 +59,12 @@ def read_sources(roots: Sequence[str], optimize: int) -> tuple[dict[str, Source]
                 dest = os.path.relpath(path, root).replace(os.sep, "/")
                 name = module_of(dest)
                 if name is not None:
-                    if name not in sources or sources[name].kind == "namespace":
+                    known = sources.get(name)
+                    if (
+                        known is None
+                        or known.kind == "namespace"
+                        or _is_twin(known, path)  # a package hides the module beside it
+                    ):
                         sources[name] = _source(name, path, dest, optimize)
                 elif file not in _NO_DATA_NAMES and not file.endswith(_NO_DATA_SUFFIXES):
                     data.setdefault(dest, path)
@@ -69,6 +74,16 @@ def read_sources(roots: Sequence[str], optimize: int) -> tuple[dict[str, Source]
             sources[parent] = Source(parent, "namespace", "", "", b"", scan.Scan((), frozenset()))
             parent = parent.rpartition(".")[0]
     return sources, data
+
+
+def _is_twin(module: Source, path: str) -> bool:
+    """Whether ``path`` is the package beside ``module`` that has its name."""
+    folder, file = os.path.split(path)
+    return (
+        file == "__init__.py"
+        and module.kind != "package"
+        and folder == os.path.join(os.path.dirname(module.path), module.name.rpartition(".")[2])
+    )
 
 
 def _source(name: str, path: str, dest: str, optimize: int) -> Source:

@@ -6,6 +6,9 @@ from collections.abc import Collection
 
 from .index import Index
 
+BEFORE = frozenset({"_ctypes", "_struct", "zlib"})
+"""Extension modules that the bootloader's code imports before the hook runs that unpacks."""
+
 SMALLEST = 1 << 16
 """Bytes below which a file is unpacked at once: the saving would be less than the bookkeeping."""
 
@@ -21,7 +24,7 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
     chosen = set(modules)
     own: dict[str, str] = {}
     for name, node in zip(index.names, index.nodes):
-        if node.kind == "extension" and name in chosen:
+        if node.kind == "extension" and name in chosen and name not in BEFORE:
             for dest in node.files:
                 item = index.files.get(dest)
                 if (

@@ -238,7 +238,7 @@ def frozen_command(
     shutil.rmtree(directory, ignore_errors=True)
     code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
     entry = archive.packed("pyi_recorder", "s", code, 1)
-    path = shape.probe(layers, directory, contract.ONE_DIR, None, entry, extra=extra)
+    path = shape.probe(layers, directory, contract.ONE_DIR, None, [entry], extra=extra)
     if os.name == "posix":
         for folder, _, _ in os.walk(directory, topdown=False):
             os.chmod(folder, 0o555)

@@ -13,7 +13,7 @@ from .errors import DriverError
 from .index import PRESENT_KINDS, Index
 
 ALWAYS = ("struct", "_struct", "zlib", "ctypes", "signal", "atexit", "shutil")
-"""Modules that the bootloader's code and the hygiene hook import in every binary."""
+"""Modules that the bootloader's code and the runtime hook import in every binary."""
 
 TOOL_GROUPS = (
     *(

@@ -14,7 +14,7 @@ import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from . import archive, bundle, contract, hygiene, lazy
+from . import archive, bundle, contract, lazy, runtime
 from .errors import DriverError
 
 _NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
@@ -35,7 +35,7 @@ def parts(
     pack: str | None,
     options: Iterable[str],
     *,
-    entry: archive.Part | None = None,
+    entry: Sequence[archive.Part] = (),
     first: Sequence[archive.Part] = (),
     extra: Iterable[archive.PyzEntry] = (),
     early: Mapping[str, Sequence[str]] | None = None,
@@ -46,25 +46,25 @@ def parts(
 
     :param pack: output directory of ``pack``, for ONE_FILE alone.
     :param options: OPTION entries of the bootloader (``bundle.options``).
-    :param entry: replaces the application's entry script.
+    :param entry: replaces the application's entry script (see ``bundle.entry_parts``).
     :param first: scripts that run before the first runtime hook.
     :param extra: modules in the PYZ besides the selection and the application's own, which they replace.
-    :param early: see ``hygiene.lazy_source``.
+    :param early: see ``runtime.Packed``.
     :param data: further files: destination -> path.
     :raises DriverError: ONE_FILE without ``pack``.
     """
     check_mode(mode)
     pyz = bundle.pyz(layers, extra)
     if mode == contract.ONE_DIR:
-        return bundle.head_parts(layers, options, pyz, entry, first=first)
+        return bundle.head_parts(layers, options, pyz, False, entry, first=first)
     packed = _Packed(pack)
     modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
     appendix, places = _appendix(modules, packed, len(pyz))
     coming = {
         name: [item for item in found if item in modules] for name, found in (early or {}).items()
     }
-    source = hygiene.lazy_source(modules, places, coming) if modules else ""
-    head = bundle.head_parts(layers, options, pyz + appendix, entry, source, first)
+    stay = runtime.Packed(modules, places, coming) if modules else None
+    head = bundle.head_parts(layers, options, pyz + appendix, True, entry, stay, first)
     files = _file_parts(layers, packed, set(places), build_info)
     for dest, path in sorted((data or {}).items()):
         with open(path, "rb") as file:
@@ -102,7 +102,7 @@ def probe(
     directory: str,
     mode: str,
     pack: str | None,
-    entry: archive.Part | None = None,
+    entry: Sequence[archive.Part] = (),
     *,
     name: str = "probe",
     contents: str = contract.CONTENTS,

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import bundle, contract, index, probing, selection
 from .app import App
+from .entries import Entry
 from .progress import step
 
 
@@ -88,7 +89,7 @@ def whole(layer_path: str, layer: index.Index) -> bundle.Layers:
         rthooks=sorted(layer.scripts),
         dists=list(range(len(layer.dists))),
     )
-    nothing = App(contract.SCHEMA, "", {}, [], {}, [], {}, [])
+    nothing = App(contract.SCHEMA, Entry("", ""), {}, [], {}, [], {}, [])
     return bundle.Layers(layer_path, "", layer, nothing, bundle.open_code(layer_path), b"", chosen)
 
 

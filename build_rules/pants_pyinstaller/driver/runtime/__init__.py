@@ -1,0 +1,73 @@
+"""Code that runs inside every executable before the program's own.
+
+Each function below gives the text of a script. The texts are kept as Python files beside this one: each defines one
+function and imports nothing at its top, since the bootloader runs scripts in ``__main__``, where nothing may be left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+CA_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Gentoo, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL 6 and newer
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # RHEL 7 and newer, Fedora
+    "/etc/ssl/ca-bundle.pem",  # openSUSE, SLES
+    "/etc/ssl/cert.pem",  # Alpine, macOS, BSD
+    "/etc/pki/tls/cacert.pem",  # OpenELEC
+    "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD
+)
+"""Where distributions keep the bundle of trusted certificates (the list that Go's crypto/x509 and openssl-probe
+use)."""
+
+
+def hook(constants: Mapping[str, str], one_file: bool, packed: Packed | None = None) -> str:
+    """Text of the runtime hook that every executable runs first.
+
+    :param constants: ``ca_file`` and ``ca_path``: what OpenSSL of the building interpreter has compiled in.
+    :param packed: native files of a one-file executable that are unpacked when they are needed.
+    """
+    text = _call(
+        "surroundings", constants.get("ca_file", ""), constants.get("ca_path", ""), CA_FILES
+    )
+    text += _call("processes", one_file)
+    text += _call("sources", one_file)
+    if packed is not None:
+        text += _call("unpacking", packed.modules, packed.files, packed.early)
+    return text
+
+
+def start(file: str, module: str = "", script: bool = False) -> str:
+    """Text of the script that runs directly before the entry script.
+
+    :param file: ``__main__.__file__``, below the bundle's directory.
+    :param module: the module whose code the entry script is; "" for other scripts.
+    :param script: children of multiprocessing execute the entry script, which the PYZ holds as ``__mp_main__``.
+    """
+    return _call("starting", file, module, script)
+
+
+class Packed:
+    """What stays packed.
+
+    :param modules: extension module -> files to unpack, its own last.
+    :param files: destination -> offset from the PYZ's start, length of its zlib stream and bytes once unpacked.
+    :param early: first-party module -> extension modules that importing it imports, the largest first.
+    """
+
+    def __init__(
+        self,
+        modules: Mapping[str, Sequence[str]],
+        files: Mapping[str, tuple[int, int, int]],
+        early: Mapping[str, Sequence[str]],
+    ) -> None:
+        self.modules, self.files, self.early = dict(modules), dict(files), dict(early)
+
+
+def _call(name: str, *arguments: object) -> str:
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    values = ", ".join(repr(argument) for argument in arguments)
+    return f"{text}\n\n_pyi_{name}({values})\ndel _pyi_{name}\n"
