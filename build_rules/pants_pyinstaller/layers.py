@@ -512,7 +512,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
         Get(LayerProofIfNeeded, FreezeRequest, freeze),
     )
     mode = field_set.mode.value or contract.ONE_FILE
-    mounts = {"layer": app.layer.digest, "tool": app.layer.tool}
+    mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
     if packed.packed is not None:
         mounts["pack"] = packed.packed.digest
     parts = [
@@ -535,6 +535,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 tool="tool",
                 output=_OUTPUT,
                 name=request.name,
+                site="site",
                 pack="pack" if packed.packed is not None else None,
                 check="check" if check.digest is not None else None,
                 exercise="exercise" if exercise.digest is not None else None,

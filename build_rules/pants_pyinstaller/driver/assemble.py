@@ -52,6 +52,7 @@ def run(request: contract.AssembleRequest) -> None:
         {},
         [*check["modules"], *exercised["modules"]],
         [*check["files"], *exercised["files"]],
+        request.site,
     )
     forbid_host_libraries(layers, request.host_libraries)
     build_info = _build_info(request.build_info)
@@ -171,7 +172,7 @@ def _natives(layers: bundle.Layers) -> list[floors.Native]:
     found = [
         floors.Native(
             dest,
-            os.path.join(layers.layer_path, contract.LAYER_FILES, *dest.split("/")),
+            layers.path_of(dest),
             _origin(layer, dest),
             known[dest],
         )

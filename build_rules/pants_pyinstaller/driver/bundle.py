@@ -29,6 +29,13 @@ class Layers:
     code: mmap.mmap
     own_code: bytes
     chosen: selection.Selection
+    site: str | None = None
+
+    def path_of(self, dest: str) -> str:
+        """Where the content of a file of the layer lies."""
+        if self.site is not None and dest in self.layer.others:
+            return os.path.join(self.site, *dest.split("/"))
+        return os.path.join(self.layer_path, contract.LAYER_FILES, *dest.split("/"))
 
     def script(self, item: index.Script) -> bytes:
         """Marshalled code of a layer's script."""
@@ -46,9 +53,15 @@ def load(
     dynamic: Mapping[str, Iterable[str]],
     extra_modules: Iterable[str] = (),
     extra_files: Iterable[str] = (),
+    site: str | None = None,
 ) -> Layers:
-    """Open layer and application, with what a check found at run time added to the selection."""
+    """Open layer and application, with what a check found at run time added to the selection.
+
+    :param site: the directory that the layer was made of; needed where ``extra_files`` names one of ``Index.others``.
+    """
     layer = index.read(layer_path)
+    extra_files = list(extra_files)
+    layer.adopt(extra_files, site)
     app = app_module.read(app_path)
     asked = app.request
     asked = selection.Wanted(
@@ -68,6 +81,7 @@ def load(
         code=open_code(layer_path),
         own_code=own_code,
         chosen=selection.select(layer, asked, dynamic),
+        site=site,
     )
 
 
@@ -172,7 +186,6 @@ def stage(layers: Layers, directory: str) -> None:
     Hard links rather than symbolic ones: a program that resolves the path of its own file must not arrive in the layer,
     where files are that the bundle lacks.
     """
-    root = os.path.join(layers.layer_path, contract.LAYER_FILES)
     made: set[str] = set()
     for dest in layers.chosen.files:
         item = layers.layer.files[dest]
@@ -181,7 +194,7 @@ def stage(layers: Layers, directory: str) -> None:
         if item.kind == "symlink":
             os.symlink(item.target, target)
         else:
-            link(os.path.join(root, *dest.split("/")), target)
+            link(layers.path_of(dest), target)
     for dest in layers.app.files:
         target = os.path.join(directory, *dest.split("/"))
         _parent(target, made)

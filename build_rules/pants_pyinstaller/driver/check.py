@@ -31,7 +31,7 @@ def run(request: contract.CheckRequest) -> None:
         if not reason.strip():
             raise DriverError(f"proof_allow: {name} needs a reason")
     known = _read_trace(request.trace)
-    layers = bundle.load(request.layer, request.app, known["dynamic"])
+    layers = bundle.load(request.layer, request.app, known["dynamic"], site=request.site)
     sources, _ = firstparty.read_sources(request.source_roots, 0)
     names, attributes = targets(sources, layers)
     extra_modules: set[str] = set()
@@ -59,7 +59,12 @@ def run(request: contract.CheckRequest) -> None:
                 )
                 probing.release(work)
                 layers = bundle.load(
-                    request.layer, request.app, known["dynamic"], extra_modules, extra_files
+                    request.layer,
+                    request.app,
+                    known["dynamic"],
+                    extra_modules,
+                    extra_files,
+                    request.site,
                 )
             failed = [name for name in names if report.outcomes[name].error is not None]
             failed += sorted(
@@ -207,7 +212,10 @@ def needed(layers: bundle.Layers, report: probing.Report) -> tuple[set[str], set
     files = set(layers.chosen.files)
     wanted: set[str] = set()
     for path in report.missed_files:
-        if path in layers.layer.files and path not in files:
+        known = path in layers.layer.files or (
+            path in layers.layer.others and not path.endswith((".py", ".pyc", ".so"))
+        )
+        if known and path not in files:
             wanted.add(path)
         elif (
             not path.endswith((".py", ".pyc", ".so"))

@@ -205,6 +205,7 @@ class Freezer:
     def assembly(self, request: contract.AppRequest, **fields: object) -> contract.AssembleRequest:
         values: dict[str, object] = {
             "layer": "layer",
+            "site": "site",
             "pack": "pack",
             "app": request.output,
             "check": request.output.replace("/app", "/check"),

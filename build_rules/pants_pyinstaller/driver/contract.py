@@ -320,6 +320,7 @@ class AssembleRequest(Request):
 
     :param layer, app, tool: as above.
     :param name: file name of the executable, without ``.exe``.
+    :param site: the directory that the layer was made of: sources and other files that a proof found to be read.
     :param pack: output directory of ``pack``; needed for ONE_FILE alone.
     :param check: output directory of ``check``; None when the proof is off.
     :param exercise: output directory of ``exercise``; None without exercises.
@@ -343,6 +344,7 @@ class AssembleRequest(Request):
     tool: str
     output: str
     name: str
+    site: str | None = None
     pack: str | None = None
     check: str | None = None
     exercise: str | None = None

@@ -52,6 +52,9 @@ TEST_DIRECTORIES = ("tests", "test", "testdata", "__pycache__")
 METADATA_FILES = ("METADATA", "entry_points.txt")
 """What is bundled of a dist-info directory: what importlib.metadata reads, and nothing that an installer made up."""
 
+INSTALLERS_FILES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+"""What an installer writes into a dist-info directory: it differs from one machine to the next."""
+
 _LICENCE_FILE = re.compile(
     r"(?i)(^|/)(licen[cs]e|copying|notice|authors|copyright)[^/]*$|/licenses/"
 )

@@ -56,9 +56,12 @@ def run(request: contract.ExerciseRequest) -> None:
             dynamic,
             {*proved["modules"], *modules},
             {*proved["files"], *files},
+            request.site,
         )
 
-    layers = bundle.load(request.layer, request.app, {}, proved["modules"], proved["files"])
+    layers = bundle.load(
+        request.layer, request.app, {}, proved["modules"], proved["files"], request.site
+    )
     shipped = layers.chosen
     with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:
         stage = exercise_sides.prepare(request, layers, work)

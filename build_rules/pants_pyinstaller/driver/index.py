@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -97,6 +99,8 @@ class Index:
 
     ``missing`` maps an absent module to [importer, how] pairs; ``groups`` a module to the groups of entry points
     that it may ask for (those that some distribution of the resolve provides).
+    ``others`` maps every other file of a distribution (sources, headers, data of tests) to the distribution's number:
+    a selection may name it, and its content is taken from the site directory.
     """
 
     schema: int
@@ -120,6 +124,7 @@ class Index:
     host_libraries: dict[str, dict[str, Any]]
     interpreter_libraries: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.number = {name: position for position, name in enumerate(self.names)}
@@ -133,6 +138,25 @@ class Index:
         """Whether ``name`` is importable in the unfrozen environment, as far as analysis knows."""
         node = self.node(name)
         return node is not None and node.kind in PRESENT_KINDS
+
+    def adopt(self, wanted: Iterable[str], site: str | None) -> None:
+        """Make files of those among ``wanted`` that are in ``others``.
+
+        :raises DriverError: there are such files, and no site directory to take them from.
+        """
+        for dest in wanted:
+            owner = self.others.get(dest)
+            if owner is None or dest in self.files:
+                continue
+            if site is None:
+                raise DriverError(f"{dest} is taken from the site directory, and none is given")
+            status = os.stat(os.path.join(site, *dest.split("/")))
+            self.files[dest] = File(
+                "data",
+                size=status.st_size,
+                executable=bool(status.st_mode & stat.S_IXUSR),
+                owner=owner,
+            )
 
 
 def write(index: Index, directory: str) -> None:

@@ -320,6 +320,7 @@ class _Layer:
                     interpreter.own_libraries()["libraries"],
                 ),
                 groups=groups,
+                others=self._others(),
             ),
             self.request.output,
         )
@@ -482,6 +483,22 @@ class _Layer:
             for path in distribution.metadata_files:
                 dest = self._add(path, os.path.join(self.site, path), "data")
                 self.files[dest].owner = owner
+
+    def _others(self) -> dict[str, int]:
+        """Files of distributions that no selection has unless it names them; what an installer made up is not among
+        them.
+        """
+        return {
+            path: owner
+            for owner, distribution in enumerate(self.dists)
+            for path in distribution.files
+            if path not in self.files
+            and "/../" not in path
+            and not (
+                path.startswith(distribution.info + "/")
+                and path.rpartition("/")[2] in distributions.INSTALLERS_FILES
+            )
+        }
 
     @staticmethod
     def _is_binary(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import marshal
 import os
 import re
@@ -106,6 +107,7 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
                         "resources": list(job.resources),
                         "record": job.record,
                         "dynamic": job.dynamic,
+                        "statement": dis.opmap["IMPORT_NAME"],
                     }
                 )
             )

@@ -30,24 +30,114 @@ def _run():
     told = {"request": set(), "unmet": set()}
     seen = set()
     state = {"now": "", "busy": False}
+    Module = type(sys)
     outer = ("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")
     inner = ("genericpath", "posixpath", "ntpath", "os", "io", "codecs", "tokenize", "zipfile")
 
-    def caller():
+    own_file = frame(0).f_code.co_filename
+    library = sys.stdlib_module_names
+
+    def is_own(code):
+        return code.co_filename == own_file
+
+    def speaks_of(value, name):
+        """Whether a text holds the module's name, or a part that a name is put together from."""
+        if not isinstance(value, str) or len(value) < 2:
+            return False
+        return (
+            value == name
+            or value.startswith((name + ".", name + ":"))
+            or name.startswith(value.rstrip(".") + ".")
+            or name.endswith("." + value.lstrip("."))
+        )
+
+    def is_given(found, holds):
+        """Whether a function has what is asked for from its caller: in a parameter, in a list or an object there."""
+        code = found.f_code
+        if code.co_name == "<genexpr>":
+            return True
+        count = code.co_argcount + code.co_kwonlyargcount
+        count += bool(code.co_flags & 4) + bool(code.co_flags & 8)
+        if not count:
+            return False
+        values = found.f_locals
+        for parameter in code.co_varnames[:count]:
+            value = values.get(parameter)
+            if isinstance(value, (list, tuple, set, frozenset)):
+                items = list(value)[:1000]
+            elif isinstance(value, dict):
+                items = list(value.values())[:1000]
+            elif isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
+                items = (value,)
+            else:
+                try:
+                    items = list(object.__getattribute__(value, "__dict__").values())
+                except (AttributeError, TypeError):
+                    continue
+                if isinstance(value, Module):
+                    continue
+            for item in items:
+                if holds(item):
+                    return True
+        return False
+
+    def asker(found, holds, top=""):
+        """The module whose code asked: beyond helpers that were only given the name.
+
+        :param top: top-level name of the module asked for; the standard library wants none but its own.
+        """
+        last = ""
+        while found is not None:
+            if not is_own(found.f_code):
+                name = found.f_globals.get("__name__", "")
+                last = name or last
+                foreign = top and top not in library and name.partition(".")[0] in library
+                if not foreign and not name.startswith(outer) and not is_given(found, holds):
+                    return name
+            found = found.f_back
+        return last
+
+    def asker_of_module(found, name):
+        return asker(found, lambda value: speaks_of(value, name), name.partition(".")[0])
+
+    def being_loaded(found):
+        """The native module whose initialisation is going on, for what its C code imports."""
+        while found is not None:
+            if found.f_globals.get("__name__", "").startswith(outer):
+                values = found.f_locals
+                for local in ("module", "spec"):
+                    value = values.get(local)
+                    name = getattr(value, "name" if local == "spec" else "__name__", None)
+                    if isinstance(name, str):
+                        return name
+            elif not is_own(found.f_code):
+                return None
+            found = found.f_back
+        return None
+
+    def caller(kind, what):
         found = frame(2)
         while found is not None:
             name = found.f_globals.get("__name__", "")
-            if name not in inner and not name.startswith(outer):
-                if name != "__main__" or found.f_code.co_filename != frame(0).f_code.co_filename:
-                    return name
+            if name not in inner and not name.startswith(outer) and not is_own(found.f_code):
+                if kind == "module":
+                    return asker_of_module(found, what)
+                whole = prefix + what
+                return asker(found, lambda value: is_path(value, whole))
             found = found.f_back
         return state["now"]
+
+    def is_path(value, whole):
+        try:
+            return os.fspath(value) == whole
+        except Exception:
+            return False
 
     def note(kind, what):
         key = (kind, what)
         if key not in seen:
             seen.add(key)
-            out.write(repr((kind, what, state["now"], caller())) + "\n")
+            out.write(repr((kind, what, state["now"], caller(kind, what))) + "\n")
 
     def missed(path):
         if state["busy"]:
@@ -91,45 +181,50 @@ def _run():
 
     def traced_import(name, globals=None, locals=None, fromlist=(), level=0):
         importer = globals.get("__name__") if globals else None
-        if importer:
-            package = ""
-            if level:
-                package = globals.get("__package__") or ""
-                if not package:
-                    package = importer if "__path__" in globals else importer.rpartition(".")[0]
-                for _ in range(level - 1):
-                    package = package.rpartition(".")[0]
-            base = package + ("." if package and name else "") + name
-            requests.add((importer, base))
-            try:
-                result = real_import(name, globals, locals, fromlist, level)
-            except BaseException:
-                unmet.add((importer, base))
-                raise
-            for item in fromlist or ():
-                if base + "." + item in modules:
-                    requests.add((importer, base + "." + item))
-            return result
-        return real_import(name, globals, locals, fromlist, level)
+        asking = frame(1)
+        package = ""
+        if level and importer:
+            package = globals.get("__package__") or ""
+            if not package:
+                package = importer if "__path__" in globals else importer.rpartition(".")[0]
+            for _ in range(level - 1):
+                package = package.rpartition(".")[0]
+        base = package + ("." if package and name else "") + name
+        if asking.f_globals is globals:
+            if asking.f_code.co_code[asking.f_lasti] != job["statement"]:
+                loading = importer and importer.startswith(outer) and being_loaded(asking)
+                importer = loading or asker_of_module(asking, base)
+        elif importer is None or importer.startswith(outer):
+            importer = being_loaded(asking) or asker_of_module(asking, base)
+        if not importer:
+            return real_import(name, globals, locals, fromlist, level)
+        requests.add((importer, base))
+        try:
+            result = real_import(name, globals, locals, fromlist, level)
+        except BaseException:
+            unmet.add((importer, base))
+            raise
+        for item in fromlist or ():
+            if isinstance(item, str) and base + "." + item in modules:
+                requests.add((importer, base + "." + item))
+        return result
 
     def wrap_import_module():
         importlib = real_import("importlib")
         original = importlib.import_module
 
         def import_module(name, package=None):
-            asking = frame(1)
-            while asking is not None and asking.f_globals.get("__name__", "").startswith("importlib"):
-                asking = asking.f_back
-            importer = asking.f_globals.get("__name__") if asking is not None else None
-            target = name
-            if name.startswith(".") and package:
-                level = len(name) - len(name.lstrip("."))
-                base = package
-                for _ in range(level - 1):
-                    base = base.rpartition(".")[0]
-                target = base + "." + name.lstrip(".")
-            if importer:
-                requests.add((importer, target))
+            if isinstance(name, str):
+                target = name
+                if name.startswith(".") and package:
+                    level = len(name) - len(name.lstrip("."))
+                    base = package
+                    for _ in range(level - 1):
+                        base = base.rpartition(".")[0]
+                    target = base + "." + name.lstrip(".")
+                importer = asker_of_module(frame(1), target)
+                if importer:
+                    requests.add((importer, target))
             return original(name, package)
 
         importlib.import_module = import_module

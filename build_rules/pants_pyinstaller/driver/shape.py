@@ -75,7 +75,7 @@ def parts(
 def write_directory(layers: bundle.Layers, directory: str, build_info: bytes | None) -> None:
     """Write the files of a one-dir bundle below ``directory``, as copies with fixed modes."""
     places = {
-        dest: layer_file(layers, dest)
+        dest: layers.path_of(dest)
         for dest in layers.chosen.files
         if layers.layer.files[dest].kind != "symlink"
     }
@@ -145,11 +145,6 @@ def probe(
     return path
 
 
-def layer_file(layers: bundle.Layers, dest: str) -> str:
-    """Where the content of a selected file lies."""
-    return os.path.join(layers.layer_path, contract.LAYER_FILES, *dest.split("/"))
-
-
 def own_file(layers: bundle.Layers, dest: str) -> str:
     """Where the content of one of the application's files lies."""
     return os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
@@ -209,6 +204,10 @@ def _file_parts(
             found.append(archive.plain(name, "n", item.target.encode() + b"\0"))
             continue
         kind = "b" if item.kind == "binary" or item.executable else "x"
+        if dest in layers.layer.others:
+            with open(layers.path_of(dest), "rb") as file:
+                found.append(archive.packed(name, kind, file.read(), 6))
+            continue
         found.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
     for dest, executable_bit in layers.app.files.items():
         with open(own_file(layers, dest), "rb") as file:

@@ -37,3 +37,31 @@ def test_probe_is_the_shipped_shape(freezer: Freezer, tmp_path: Path, mode: str)
     assert shipped.stdout.startswith("forty-two True nothing\n")
     assert proved.stdout == shipped.stdout.replace("nothing", "first")
     assert shipped.stdout.endswith("_MEI\n" if mode == contract.ONE_FILE else "_int\n")
+
+
+@pytest.mark.parametrize("mode", [contract.ONE_FILE, contract.ONE_DIR])
+def test_a_selection_may_name_any_file_of_the_lock(
+    freezer: Freezer, tmp_path: Path, mode: str
+) -> None:
+    """A header and a source, neither of which the layer keeps a copy of."""
+    code = (
+        "import os, sys\n"
+        "def main():\n"
+        "    for name in ('needs_header/api.h', 'plugin_one.py'):\n"
+        "        print(open(os.path.join(sys._MEIPASS, name)).read())\n"
+    )
+    request = freezer.app(f"others_{mode}", {"otherapp/cli.py": code}, "otherapp.cli:main")
+    freezer.must(contract.APP, request)
+    layers = bundle.load(
+        str(freezer.root / "layer"),
+        str(freezer.root / request.output),
+        {},
+        [],
+        ["needs_header/api.h", "plugin_one.py"],
+        str(freezer.root / "site"),
+    )
+
+    path = shape.probe(layers, str(tmp_path / "probe"), mode, str(freezer.root / "pack"))
+
+    done = start(Path(path), TMPDIR=str(tmp_path))
+    assert (done.stderr, done.stdout) == ("", "int answer(void);\nNAME = 'one'\n\n")

@@ -145,6 +145,8 @@ def dynamic_edges(layer: index.Index, requests: set[tuple[str, str]]) -> dict[st
         if layer.nodes[target].kind not in index.PRESENT_KINDS or target in layer.base:
             continue
         node = layer.nodes[source]
+        if node.owner < 0 <= layer.nodes[target].owner:
+            continue  # the standard library asks for nothing but its own
         if target not in node.edges and not importer.startswith(name + "."):
             found.setdefault(importer, set()).add(name)
     return {importer: sorted(names) for importer, names in sorted(found.items())}

@@ -254,6 +254,66 @@ def test_a_module_that_ends_the_process_costs_no_other_its_imports(tmp_path: Pat
     assert ("asks", "asked") in report.requests
 
 
+HELPERS = {
+    "helpers.py": (
+        "import functools, importlib\n"
+        "@functools.singledispatch\n"
+        "def dispatched(name): pass\n"
+        "@dispatched.register\n"
+        "def _(name: str): return importlib.import_module(name)\n"
+        "def by_name(name): return importlib.import_module(name)\n"
+        "def by_address(address): return by_name(address.partition(':')[0])\n"
+        "def below(package): return importlib.import_module(package + '.inner')\n"
+        "def first_of(*names):\n"
+        "    for name in names: return __import__(name)\n"
+        "class Lazy:\n"
+        "    def __init__(self, name): self.name = name\n"
+        "    def load(self): return importlib.import_module(self.name)\n"
+        "def own(): return importlib.import_module(''.join(['tar', 'get']))\n"
+    ),
+    "target.py": "",
+    "packed/__init__.py": "",
+    "packed/inner.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("helpers.by_name('target')", ("asks", "target")),
+        ("helpers.by_address('target:thing')", ("asks", "target")),
+        ("helpers.dispatched('target')", ("asks", "target")),
+        ("helpers.below('packed')", ("asks", "packed.inner")),
+        ("helpers.first_of('target', 'other')", ("asks", "target")),
+        ("helpers.Lazy('target').load()", ("asks", "target")),
+        ("helpers.own()", ("helpers", "target")),
+        (
+            "import importlib.metadata as m; m.EntryPoint('n', 'target', 'g').load()",
+            ("asks", "target"),
+        ),
+        ("import pickle; pickle.loads(b'ctarget\\n__name__\\n.')", ("asks", "target")),
+        ("__import__('target')", ("asks", "target")),
+    ],
+)
+def test_a_dynamic_import_belongs_to_the_module_that_asked(
+    tmp_path: Path, call: str, expected: tuple[str, str]
+) -> None:
+    files = {**HELPERS, "asks.py": f"import helpers\n{call}\n"}
+
+    report = unfrozen(tmp_path, files, probing.Job(["asks"], dynamic=True))
+
+    assert report.outcomes["asks"].error is None
+    assert {found for found in report.requests if found[1] == expected[1]} == {expected}
+
+
+def test_a_missed_module_is_said_of_the_module_that_asked(tmp_path: Path) -> None:
+    files = {**HELPERS, "asks.py": "import helpers\nhelpers.by_address('absent:thing')\n"}
+
+    report = unfrozen(tmp_path, files, probing.Job(["asks"], dynamic=True))
+
+    assert report.missed_modules["absent"] == ("asks", "asks")
+
+
 @pytest.mark.parametrize(
     ("version", "numbers"),
     [
