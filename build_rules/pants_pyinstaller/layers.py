@@ -332,7 +332,7 @@ async def make_app_layer(request: FreezeRequest) -> AppLayer:
     field_set = request.field_set
     layer_request = LayerRequest(LayerSpec.of(request), field_set.address)
     layer = await Get(Layer, LayerRequest, layer_request)
-    mounts = {"layer": layer.digest, "tool": layer.tool}
+    mounts = {"layer": layer.digest, "site": layer.site, "tool": layer.tool}
     trace = None
     if field_set.proof.value == contract.PROOF_CLOSURE:
         trace = await Get(Trace, TraceRequest(layer_request))
@@ -353,6 +353,8 @@ async def make_app_layer(request: FreezeRequest) -> AppLayer:
             program=contract.APP,
             request=contract.AppRequest(
                 layer="layer",
+                site="site",
+                tool="tool",
                 output=_OUTPUT,
                 source_roots=(SOURCES,),
                 entry_point=request.application.entry_point,

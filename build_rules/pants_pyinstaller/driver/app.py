@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import stat
+import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import compiled, contract, entries, firstparty, index, scan, selection
+from . import compiled, contract, entries, firstparty, index, notes, own_hooks, scan, selection
 from .distributions import normalize
 from .errors import DriverError, listing
 from .progress import step
@@ -20,13 +22,17 @@ from .progress import step
 
 @dataclass
 class OwnModule:
-    """A first-party module in APP_MODULES (see ``firstparty.Source``)."""
+    """A first-party module in APP_MODULES (see ``firstparty.Source``).
+
+    :param pyz: whether it is in the PYZ; a hook may want it as a file alone.
+    """
 
     name: str
     kind: str
     dest: str
     offset: int = 0
     length: int = 0
+    pyz: bool = True
 
 
 @dataclass
@@ -37,6 +43,7 @@ class App:
     :param hooks: runtime hooks of the user, in order: names of entries in ``scripts``.
     :param scripts: name -> [offset, length] of marshalled code in APP_MODULES; the entry script is called ``entry``.
     :param files: destination -> whether it is executable; contents below APP_FILES.
+    :param unfollowed: see ``firstparty.without``.
     """
 
     schema: int
@@ -46,8 +53,7 @@ class App:
     scripts: dict[str, list[int]]
     hooks: list[str]
     files: dict[str, bool]
-    missing: list[list[str]]
-    selected: dict[str, Any] = field(default_factory=dict)
+    unfollowed: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def request(self) -> selection.Wanted:
@@ -80,7 +86,7 @@ def read_dynamic(trace: str | None) -> dict[str, list[str]]:
 
 
 def run(request: contract.AppRequest) -> None:
-    """Write APP_SELECTION, APP_MODULES, APP_FILES/ and APP_WARNINGS.
+    """Write APP_SELECTION, APP_MODULES, APP_FILES/ and NOTES.
 
     :raises DriverError: a source that does not compile, an unknown entry point, hidden import or distribution.
     """
@@ -92,21 +98,41 @@ def run(request: contract.AppRequest) -> None:
     }
     shadowed = _shadowed(sources, layer)
     found = entries.find(request.entry_point, sources, request.source_roots, request.optimize)
+    said = own_hooks.run(request.hooks, sources, request.source_roots, request.tool, request.site)
+    unfollowed = {module: sorted(names) for module, names in said.excluded.items() if names}
+    sources = firstparty.without(sources, unfollowed)
     wanted, missing = firstparty.resolve_imports(sources, layer, shadowed)
     if found.source is not None:
         imported, absent = firstparty.imports_of(found.source, sources, layer, shadowed)
         wanted |= imported
         missing += [firstparty.Missing(name, "entry", "top-level") for name in sorted(absent)]
     hidden = _hidden(request.hidden_imports, sources, layer)
+    hidden |= {module for module in said.hidden if layer.is_present(module)}
+    missing += [
+        firstparty.Missing(module, hook, "hidden import")
+        for module, hook in said.hidden.items()
+        if module not in sources and not layer.is_present(module)
+    ]
     os.makedirs(request.output, exist_ok=True)
     modules: list[OwnModule] = []
     scripts: dict[str, list[int]] = {}
     files: dict[str, bool] = {}
+    shared: set[str] = set()
     with open(os.path.join(request.output, contract.APP_MODULES), "wb") as blob:
         for item in sorted(sources.values(), key=lambda source: source.name):
+            pyz, source, bytecode = said.mode(item.name)
             if item.kind == "extension":
                 data[item.dest] = item.path
-            modules.append(OwnModule(item.name, item.kind, item.dest, blob.tell(), len(item.blob)))
+            elif item.path:
+                if source:
+                    data[item.dest] = item.path
+                if bytecode:
+                    files[item.dest + "c"] = _write(
+                        request.output, item.dest + "c", compiled.pyc(zlib.decompress(item.blob))
+                    )
+            modules.append(
+                OwnModule(item.name, item.kind, item.dest, blob.tell(), len(item.blob), pyz)
+            )
             blob.write(item.blob)
         for position, path in enumerate(request.runtime_hooks):
             hook = f"user_{position}_{os.path.splitext(os.path.basename(path))[0]}"
@@ -118,27 +144,34 @@ def run(request: contract.AppRequest) -> None:
             scripts[hook] = _write_script(blob, hook_text, path, hook)
         scripts["entry"] = [blob.tell(), len(found.code)]
         blob.write(found.code)
+    for dest, path in said.data.items():
+        if _is_of_layer(dest, path, layer, request.site):
+            shared.add(dest)
+        else:
+            data[dest] = path
+    natives, needed = own_hooks.with_libraries(said.binaries, layer, _everywhere(request))
+    shared |= needed
+    data.update(natives)
     data.update(request.data or {})
     for dest, path in data.items():
         files[dest] = _copy(
             path, os.path.join(request.output, contract.APP_FILES, *dest.split("/"))
         )
-    own_hooks = _own_hooks(request.hooks, sources)
-    hidden |= own_hooks.hidden & set(layer.names)
     asked = selection.Wanted(
         modules=frozenset(wanted | hidden),
+        files=frozenset(shared),
         collect=selection.check_collect(layer, request.collect),
         excludes=excludes,
         shadowed=frozenset(shadowed),
     )
     chosen = selection.select(layer, asked, read_dynamic(request.trace))
-    _refuse_contested(layer, chosen)
+    refuse_contested(layer, chosen)
     app = App(
         schema=contract.SCHEMA,
         entry=found.entry,
         wanted={
             "modules": sorted(asked.modules),
-            "files": [],
+            "files": sorted(asked.files),
             "collect": sorted(asked.collect),
             "excludes": sorted(asked.excludes),
             "shadowed": sorted(asked.shadowed),
@@ -147,23 +180,51 @@ def run(request: contract.AppRequest) -> None:
         scripts=scripts,
         hooks=[hook for hook in scripts if hook != "entry"],
         files=dict(sorted(files.items())),
-        missing=sorted([item.name, item.importer, item.how] for item in missing),
+        unfollowed=unfollowed,
     )
     with open(
         os.path.join(request.output, contract.APP_SELECTION), "w", encoding="utf-8", newline="\n"
     ) as out:
         json.dump(asdict(app), out, sort_keys=True, indent=1)
-    _write_warnings(request, layer, chosen, app)
+    notes.write(
+        request.output,
+        [
+            notes.note(
+                "missing-import",
+                f"{item.importer} imports {item.name}, which neither the resolve nor the sources hold ({item.how})",
+                module=item.importer,
+            )
+            for item in sorted(missing, key=lambda item: (item.name, item.importer))
+            if item.how in ("top-level", "hidden import")
+        ],
+    )
     size = sum(layer.files[dest].size for dest in chosen.files)
     step(
         f"app: {len(modules)} first-party modules, {len(chosen.modules)} of {len(layer.names)} modules and "
         f"{len(chosen.files)} files ({size / 1e6:.1f} MB) of the layer, {len(chosen.dists)} distributions"
     )
-    for module, importer, how in app.missing:
-        if how == "top-level":
-            step(
-                f"warning: {importer} imports {module}, which neither the resolve nor the sources hold ({how})"
-            )
+
+
+def _everywhere(request: contract.AppRequest) -> list[str]:
+    """Names of libraries that are wherever the bootloader starts: see ``layer``."""
+    if sys.platform != "linux" or not own_hooks.is_loaded():
+        return []
+    from PyInstaller.depend import bindepend
+
+    root = os.path.join(request.layer, "bootloader")
+    return [
+        library
+        for folder in sorted(os.listdir(root))
+        if os.path.isfile(os.path.join(root, folder, "run"))
+        for library, _ in bindepend.get_imports(os.path.join(root, folder, "run"))
+    ]
+
+
+def _is_of_layer(dest: str, path: str, layer: index.Index, site: str) -> bool:
+    """Whether a hook names a file of the resolve that the layer has under the same name."""
+    return dest in layer.files and os.path.realpath(path) == os.path.realpath(
+        os.path.join(site, *dest.split("/"))
+    )
 
 
 def _shadowed(sources: Mapping[str, firstparty.Source], layer: index.Index) -> set[str]:
@@ -219,6 +280,15 @@ def _write_script(blob: Any, text: str, label: str, name: str) -> list[int]:
     return [offset, len(data)]
 
 
+def _write(output: str, dest: str, content: bytes) -> bool:
+    target = os.path.join(output, contract.APP_FILES, *dest.split("/"))
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as out:
+        out.write(content)
+    os.chmod(target, 0o644)
+    return False
+
+
 def _copy(path: str, target: str) -> bool:
     os.makedirs(os.path.dirname(target), exist_ok=True)
     shutil.copyfile(path, target)
@@ -227,34 +297,11 @@ def _copy(path: str, target: str) -> bool:
     return executable
 
 
-@dataclass
-class _OwnHooks:
-    hidden: set[str]
+def refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
+    """Refuse a selection with a module that two distributions bring with different content.
 
-
-def _own_hooks(directories: tuple[str, ...], sources: Mapping[str, firstparty.Source]) -> _OwnHooks:
-    """Hidden imports of the user's hooks that are named after first-party modules.
-
-    The layer has run all other hooks. Such a hook is executed as plain Python: only ``hiddenimports`` counts.
+    :raises DriverError: with every such file.
     """
-    found: set[str] = set()
-    for directory in directories:
-        for file in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
-            if file.startswith("hook-") and file.endswith(".py") and file[5:-3] in sources:
-                path = os.path.join(directory, file)
-                namespace: dict[str, Any] = {"__file__": path, "__name__": file[:-3]}
-                try:
-                    with open(path, encoding="utf-8") as text:
-                        exec(compile(text.read(), path, "exec"), namespace)
-                except Exception as error:
-                    raise DriverError(
-                        f"hook {path} failed: {type(error).__name__}: {error}"
-                    ) from None
-                found.update(namespace.get("hiddenimports", ()))
-    return _OwnHooks(found)
-
-
-def _refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
     files = {layer.nodes[layer.number[name]].source: name for name in chosen.modules}
     bad = [(path, owners) for path, owners in layer.contested.items() if path in files]
     if not bad:
@@ -284,25 +331,3 @@ def _refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
 def _requires(line: str, key: str) -> bool:
     match = re.match(r"[\w.-]+", line)
     return match is not None and normalize(match.group()) == key
-
-
-def _write_warnings(
-    request: contract.AppRequest, layer: index.Index, chosen: selection.Selection, app: App
-) -> None:
-    """Absent modules that the application or a selected module imports: not necessarily needed."""
-    selected = set(chosen.modules)
-    lines = [
-        f"missing module named {name} - imported by {importer} ({how})"
-        for name, importer, how in app.missing
-    ]
-    for name, importers in sorted(layer.missing.items()):
-        shown = [f"{importer} ({how})" for importer, how in importers if importer in selected]
-        if shown:
-            lines.append(f"missing module named {name} - imported by {', '.join(shown)}")
-    with open(
-        os.path.join(request.output, contract.APP_WARNINGS), "w", encoding="utf-8", newline="\n"
-    ) as out:
-        out.write(
-            "Modules that could not be found. Many are optional imports of libraries, or belong to other platforms.\n\n"
-        )
-        out.writelines(line + "\n" for line in lines)

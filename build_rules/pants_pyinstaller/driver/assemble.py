@@ -10,6 +10,7 @@ import tempfile
 from typing import Any
 
 from . import (
+    app,
     archive,
     bundle,
     contract,
@@ -54,6 +55,7 @@ def run(request: contract.AssembleRequest) -> None:
         [*check["files"], *exercised["files"]],
         request.site,
     )
+    app.refuse_contested(layers.layer, layers.chosen)
     forbid_host_libraries(layers, request.host_libraries)
     build_info = _build_info(request.build_info)
     windows = sys.platform == "win32"

@@ -295,7 +295,9 @@ def test_same_bytes_wherever_it_is_built(freezer: Freezer, tmp_path: Path) -> No
             (contract.TRACE, contract.TraceRequest("layer", "site", "trace")),
             (
                 contract.APP,
-                contract.AppRequest("layer", "app", ("src",), "det.cli:main", trace="trace"),
+                contract.AppRequest(
+                    "layer", "site", "tool", "app", ("src",), "det.cli:main", trace="trace"
+                ),
             ),
             (
                 contract.CHECK,

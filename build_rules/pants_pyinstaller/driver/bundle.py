@@ -105,7 +105,11 @@ def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
             blob = layers.code[node.offset : node.offset + node.length]
             found[name] = archive.PyzEntry(name, archive.PYZ_KINDS[node.kind], blob)
     for own in layers.app.modules:
-        if own.kind in archive.PYZ_KINDS and not (own.kind == "namespace" and own.name in found):
+        if (
+            own.pyz
+            and own.kind in archive.PYZ_KINDS
+            and not (own.kind == "namespace" and own.name in found)
+        ):
             blob = layers.own_code[own.offset : own.offset + own.length]
             found[own.name] = archive.PyzEntry(own.name, archive.PYZ_KINDS[own.kind], blob)
     if layers.app.entry.script:  # for the children of multiprocessing

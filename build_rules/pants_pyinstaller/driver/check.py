@@ -33,6 +33,7 @@ def run(request: contract.CheckRequest) -> None:
     known = _read_trace(request.trace)
     layers = bundle.load(request.layer, request.app, known["dynamic"], site=request.site)
     sources, _ = firstparty.read_sources(request.source_roots, 0)
+    sources = firstparty.without(sources, layers.app.unfollowed)
     names, attributes = targets(sources, layers)
     extra_modules: set[str] = set()
     extra_files: set[str] = set()
@@ -204,8 +205,9 @@ def needed(layers: bundle.Layers, report: probing.Report) -> tuple[set[str], set
     out = (*layers.app.request.excludes, *layers.app.request.shadowed)
     modules = {
         name
-        for name in report.missed_modules
+        for name, (_, asker) in report.missed_modules.items()
         if name not in selected
+        and not selection.is_under(name, firstparty.unfollowed_by(asker, layers.app.unfollowed))
         and layers.layer.is_present(name)
         and not selection.is_under(name, out)
     }

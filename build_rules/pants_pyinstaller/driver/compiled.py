@@ -215,3 +215,8 @@ def write_entry(cache: str | None, kind: str, key: str, content: bytes) -> None:
         os.replace(temporary, os.path.join(folder, key))
     except OSError:
         pass
+
+
+def pyc(code: bytes) -> bytes:
+    """A hash-based, unchecked .pyc with a zero hash: the same bytes whenever it is written (PEP 552)."""
+    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + code

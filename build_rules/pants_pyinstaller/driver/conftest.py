@@ -181,6 +181,8 @@ class Freezer:
             target.write_text(text)
         return contract.AppRequest(
             layer="layer",
+            site="site",
+            tool="tool",
             trace="trace",
             output=f"{name}/app",
             source_roots=(f"{name}/src",),

@@ -84,10 +84,10 @@ PROBE_RESULT = "probe.json"
 APP_SELECTION = "selection.json"
 APP_MODULES = "modules.bin"
 APP_FILES = "files"
-APP_WARNINGS = "warnings.txt"
 CHECK_RESULT = "check.json"
 EXERCISE_RESULT = "exercise.json"
 MANIFEST = "manifest.json"
+NOTES = "notes.json"
 NOTICES = "notices.json"
 PIECES = "pieces"
 BUILD_INFO = "build_info.json"
@@ -228,7 +228,7 @@ class ProbeRequest(Request):
 class AppRequest(Request):
     """Compile first-party modules and select from the layer (``app``): APP_SELECTION, APP_MODULES, APP_FILES/.
 
-    :param layer: output directory of ``layer``.
+    :param layer, site, tool: as above; hooks of first-party modules see both directories.
     :param trace: output directory of ``trace``; None without a proof (then nothing is known of dynamic imports).
     :param source_roots: directories that hold first-party code, as on sys.path.
     :param entry_point: ``package.module`` (run as ``__main__``), ``package.module:function`` or the path of a script
@@ -243,6 +243,8 @@ class AppRequest(Request):
     """
 
     layer: str
+    site: str
+    tool: str
     output: str
     source_roots: Tuple[str, ...]
     entry_point: str

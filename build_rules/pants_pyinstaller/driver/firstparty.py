@@ -6,7 +6,7 @@ import marshal
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import compiled, scan, selection
 from .distributions import module_of
@@ -180,6 +180,52 @@ def imports_of(
     return wanted, absent
 
 
+def without(
+    sources: Mapping[str, Source], unfollowed: Mapping[str, Iterable[str]]
+) -> dict[str, Source]:
+    """``sources`` less the imports that hooks take away (``excludedimports``).
+
+    :param unfollowed: first-party module -> modules whose import by it, or by a module below it, does not count.
+    """
+    found = dict(sources)
+    for name, source in sources.items():
+        out = unfollowed_by(name, unfollowed)
+        if not out:
+            continue
+        package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+        kept = []
+        for item in source.scan.imports:
+            for base, attributes in absolute_imports(_probe(source, item)):
+                if not selection.is_under(base, out):
+                    left = [text for text in attributes if f"{base}.{text}" not in out]
+                    kept.append(
+                        scan.Import(base, tuple(left) if item.attributes else None, 0, item.star)
+                    )
+        dynamic = tuple(text for text in source.scan.dynamic if not selection.is_under(text, out))
+        iterated = tuple(
+            text
+            for text in source.scan.iterated
+            if not selection.is_under(package if text == "." else text, out)
+        )
+        changed = source.scan._replace(imports=tuple(kept), dynamic=dynamic, iterated=iterated)
+        found[name] = replace(source, scan=changed)
+    return found
+
+
+def unfollowed_by(module: str, unfollowed: Mapping[str, Iterable[str]]) -> set[str]:
+    """What ``module`` imports in vain: see ``without``."""
+    return {
+        gone
+        for owner, names in unfollowed.items()
+        if selection.is_under(module, (owner,))
+        for gone in names
+    }
+
+
+def _probe(source: Source, item: scan.Import) -> Source:
+    return Source(source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset()))
+
+
 def absolute_imports(source: Source) -> list[tuple[str, tuple[str, ...]]]:
     """(module, attributes) of each import statement, relative ones made absolute."""
     package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
@@ -200,13 +246,10 @@ def absolute_imports(source: Source) -> list[tuple[str, tuple[str, ...]]]:
 def _describe(source: Source, absent: set[str]) -> list[Missing]:
     with open(source.path, "rb") as file:
         flagged = scan.imports_with_flags(file.read())
-    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
     how: dict[str, str] = {}
     for item, flags in flagged:
-        probe = Source(source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset()))
-        for base, _ in absolute_imports(probe):
+        for base, _ in absolute_imports(_probe(source, item)):
             parts = base.split(".")
             for end in range(1, len(parts) + 1):
                 how.setdefault(".".join(parts[:end]), flags.describe())
-    del package
     return [Missing(name, source.name, how.get(name, "top-level")) for name in sorted(absent)]

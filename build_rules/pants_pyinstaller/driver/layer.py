@@ -535,7 +535,7 @@ class _Layer:
                 target = os.path.join(self.work, "pyc", stem + ".pyc")
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 with open(target, "wb") as out:
-                    out.write(_pyc(marshal.dumps(code)))
+                    out.write(compiled.pyc(marshal.dumps(code)))
                 item.files.append(self._add(stem + ".pyc", target, "data"))
             if _ModuleCollectionMode.PYZ not in mode:
                 item.length = 0
@@ -678,7 +678,7 @@ class _Layer:
                 continue
             package = os.path.basename(node.filename).startswith("__init__.")
             dest = name.replace(".", "/") + ("/__init__" if package else "") + ".pyc"
-            entries[dest] = _pyc(zlib.decompress(module.blob))
+            entries[dest] = compiled.pyc(zlib.decompress(module.blob))
         target = os.path.join(self.work, "base_library.zip")
         with zipfile.ZipFile(target, "w") as archive:
             for dest in sorted(entries):
@@ -818,8 +818,3 @@ class _Layer:
         target = os.path.join(self.request.output, contract.LAYER_LICENCES)
         with open(target, "w", encoding="utf-8", newline="\n") as out:
             json.dump(texts, out, sort_keys=True)
-
-
-def _pyc(code: bytes) -> bytes:
-    """A hash-based, unchecked .pyc with a zero hash: the same bytes whenever it is written (PEP 552)."""
-    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + code

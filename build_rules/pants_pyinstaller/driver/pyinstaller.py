@@ -12,6 +12,7 @@ import inspect
 import logging
 import os
 import sys
+from collections.abc import Sequence
 
 from . import contract, interpreter
 from .errors import DriverError, listing
@@ -67,10 +68,10 @@ _USED: dict[str, tuple[str, ...]] = {
 }
 
 
-def load(tool: str, site: str | None, work: str) -> str:
+def load(tool: str, site: str | None, work: str, roots: Sequence[str] = ()) -> str:
     """Put PyInstaller on sys.path and configure it; returns its version.
 
-    sys.path becomes: the standard library, ``site``, ``tool``. So a hook sees the application's own ``packaging``
+    sys.path becomes: the standard library, the source ``roots``, ``site``, ``tool``. So a hook sees the application's own ``packaging``
     where it has one, and PyInstaller's dependencies are never taken for the application's (they are no part of the
     graph's path).
 
@@ -100,7 +101,8 @@ def load(tool: str, site: str | None, work: str) -> str:
             f"PyInstaller {version} lacks names that the build relies on:\n{listing(missing)}"
         )
     if site is not None:
-        sys.path[:] = [*library, os.path.realpath(site), *path_files(os.path.realpath(site)), tool]
+        paths = [os.path.realpath(path) for path in (*roots, site)]
+        sys.path[:] = [*library, *paths, *path_files(paths[-1]), tool]
     configure(work)
     return version
 

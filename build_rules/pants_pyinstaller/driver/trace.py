@@ -89,7 +89,7 @@ def whole(layer_path: str, layer: index.Index) -> bundle.Layers:
         rthooks=sorted(layer.scripts),
         dists=list(range(len(layer.dists))),
     )
-    nothing = App(contract.SCHEMA, Entry("", ""), {}, [], {}, [], {}, [])
+    nothing = App(contract.SCHEMA, Entry("", ""), {}, [], {}, [], {})
     return bundle.Layers(layer_path, "", layer, nothing, bundle.open_code(layer_path), b"", chosen)
 
 

@@ -171,7 +171,7 @@ def test_cpu_time_of_another_process() -> None:
 
 def test_a_request_survives_its_json() -> None:
     request = contract.AppRequest(
-        "layer", "out", ("src",), "pkg.mod", excludes=("a", "b"), data={"x": "y"}
+        "layer", "site", "tool", "out", ("src",), "pkg.mod", excludes=("a", "b"), data={"x": "y"}
     )
     assert contract.AppRequest.from_json(request.to_json()) == request
     with pytest.raises(ValueError, match="unknown fields nonsense"):
