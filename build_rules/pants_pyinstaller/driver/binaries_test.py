@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import contract, runtime
-from pants_pyinstaller.driver.conftest import DRIVER, ENVIRONMENT, Freezer, start
+from pants_pyinstaller.testing.freezer import DRIVER, ENVIRONMENT, Freezer, start
 
 PROGRAM = """
 import sys

@@ -1,74 +1,13 @@
-"""Small distributions with planted faults, installed as an installer would, and a driver that freezes them."""
+"""Distributions with planted faults, and a driver that freezes programs over them."""
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-import hashlib
-import importlib.util
-import os
-import subprocess
-import sys
 import sysconfig
-import zipfile
-from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
-from pants_pyinstaller.driver import contract
-
-DRIVER = Path(__file__).resolve().parent
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **contract.ENVIRONMENT}
-
-
-def make_wheel(
-    folder: Path,
-    name: str,
-    version: str,
-    files: Mapping[str, str | bytes],
-    metadata: str = "",
-    entry_points: str = "",
-) -> Path:
-    """A wheel with these files; ``metadata`` are further header lines."""
-    stem = name.replace("-", "_")
-    info = f"{stem}-{version}.dist-info"
-    content = {
-        path: data.encode() if isinstance(data, str) else data for path, data in files.items()
-    }
-    content[f"{info}/METADATA"] = (
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}\n".encode()
-    )
-    content[f"{info}/WHEEL"] = (
-        b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    )
-    if entry_points:
-        content[f"{info}/entry_points.txt"] = entry_points.encode()
-    lines = []
-    for path, data in content.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        lines.append(f"{path},sha256={digest},{len(data)}")
-    content[f"{info}/RECORD"] = ("\n".join([*lines, f"{info}/RECORD,,"]) + "\n").encode()
-    target = folder / f"{stem}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(target, "w") as archive:
-        for path, data in content.items():
-            archive.writestr(path, data)
-    return target
-
-
-def install(wheel: Path, site: Path) -> None:
-    """Unpack a wheel, as installers do for ``--target``."""
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-
-
-def an_extension(name: str = "_bisect") -> bytes:
-    """A native module of this interpreter: content for a planted one."""
-    folder = Path(sysconfig.get_path("stdlib")) / "lib-dynload"
-    return next(
-        path for path in sorted(folder.iterdir()) if path.name.startswith(name + ".")
-    ).read_bytes()
-
+from pants_pyinstaller.testing.freezer import Freezer, PlainPyInstaller
+from pants_pyinstaller.testing.wheels import an_extension, install, make_wheel
 
 PLANTED: dict[str, dict[str, str | bytes]] = {
     "dynamic-host": {
@@ -143,102 +82,6 @@ ENTRY_POINTS = {
 }
 
 
-@dataclasses.dataclass
-class Freezer:
-    """Runs driver programs as the rules do: a process each, in one directory, relative paths."""
-
-    root: Path
-
-    def run(self, program: str, request: contract.Request) -> subprocess.CompletedProcess[str]:
-        (self.root / f"{program}.json").write_text(request.to_json())
-        return subprocess.run(
-            [
-                sys.executable,
-                *contract.INTERPRETER_FLAGS,
-                str(DRIVER / "__main__.py"),
-                program,
-                f"{program}.json",
-            ],
-            cwd=self.root,
-            env=ENVIRONMENT,
-            capture_output=True,
-            text=True,
-        )
-
-    def must(self, program: str, request: contract.Request) -> str:
-        """Run a program that must succeed; returns what it said."""
-        done = self.run(program, request)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    def app(
-        self, name: str, files: Mapping[str, str], entry_point: str, **fields: object
-    ) -> contract.AppRequest:
-        """Write first-party sources and return their request."""
-        for path, text in files.items():
-            target = self.root / name / "src" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-        return contract.AppRequest(
-            layer="layer",
-            site="site",
-            tool="tool",
-            trace="trace",
-            output=f"{name}/app",
-            source_roots=(f"{name}/src",),
-            entry_point=entry_point,
-            **fields,  # type: ignore[arg-type]
-        )
-
-    def check(
-        self, request: contract.AppRequest, allow: dict[str, str] | None = None
-    ) -> contract.CheckRequest:
-        return contract.CheckRequest(
-            layer="layer",
-            app=request.output,
-            site="site",
-            tool="tool",
-            trace=request.trace,
-            output=request.output.replace("/app", "/check"),
-            source_roots=request.source_roots,
-            allow=allow,
-        )
-
-    def assembly(self, request: contract.AppRequest, **fields: object) -> contract.AssembleRequest:
-        values: dict[str, object] = {
-            "layer": "layer",
-            "site": "site",
-            "pack": "pack",
-            "app": request.output,
-            "check": request.output.replace("/app", "/check"),
-            "tool": "tool",
-            "output": request.output.replace("/app", "/dist"),
-            "name": "program",
-            **fields,
-        }
-        return contract.AssembleRequest(**values)  # type: ignore[arg-type]
-
-    def freeze(self, request: contract.AppRequest, **fields: object) -> Path:
-        """App, check and assembly; returns the executable."""
-        self.must(contract.APP, request)
-        self.must(contract.CHECK, self.check(request))
-        assembly = self.assembly(request, **fields)
-        self.must(contract.ASSEMBLE, assembly)
-        return (
-            self.root
-            / assembly.output
-            / contract.executable_path("program", assembly.mode, os.name == "nt")
-        )
-
-
-def tool_directory() -> Path:
-    """The directory that PyInstaller is installed in."""
-    spec = importlib.util.find_spec("PyInstaller")
-    assert spec is not None, "these tests need PyInstaller beside pytest"
-    assert spec.origin is not None
-    return Path(spec.origin).parent.parent
-
-
 @pytest.fixture(scope="session")
 def freezer(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
     """A layer over the planted distributions, analysed, packed and traced."""
@@ -256,12 +99,8 @@ def freezer(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
             root / "wheels", name, "1.0", content, entry_points=ENTRY_POINTS.get(name, "")
         )
         install(wheel, root / "site")
-    (root / "tool").symlink_to(tool_directory())
     made = Freezer(root)
-    made.must(contract.LAYER, contract.LayerRequest("site", "tool", "layer", cache="cache"))
-    made.must(contract.TRACE, contract.TraceRequest("layer", "site", "trace", cache="cache"))
-    made.must(contract.PROBE, contract.ProbeRequest("layer", "trace", "tool", "probe"))
-    made.must(contract.PACK, contract.PackRequest("layer", "pack", cache="cache"))
+    made.prepare()
     return made
 
 
@@ -269,51 +108,3 @@ def freezer(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
 def plain(freezer: Freezer, tmp_path_factory: pytest.TempPathFactory) -> PlainPyInstaller:
     """PyInstaller as used by hand over the same distributions."""
     return PlainPyInstaller(freezer.root, tmp_path_factory.mktemp("plain"))
-
-
-@dataclasses.dataclass
-class PlainPyInstaller:
-    """Freezes a script by PyInstaller's own command line."""
-
-    root: Path
-    work: Path
-
-    def freeze(self, name: str, script: str) -> Path:
-        (self.work / f"{name}.py").write_text(script)
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-s",
-                "-m",
-                "PyInstaller",
-                "--onedir",
-                "--log-level",
-                "ERROR",
-                "--noconfirm",
-                f"{name}.py",
-            ],
-            cwd=self.work,
-            env={
-                **ENVIRONMENT,
-                "PYTHONPATH": f"{self.root / 'site'}{os.pathsep}{self.root / 'tool'}",
-                "PYINSTALLER_CONFIG_DIR": str(self.work / "config"),
-            },
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return self.work / "dist" / name / name
-
-
-def start(
-    executable: Path, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a frozen program with nothing in its environment."""
-    return subprocess.run(
-        [str(executable), *arguments],
-        env=environment,
-        cwd="/",
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )

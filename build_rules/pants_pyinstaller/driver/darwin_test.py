@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pants_pyinstaller.driver import contract, executable
-from pants_pyinstaller.driver.conftest import tool_directory
+from pants_pyinstaller.testing.freezer import tool_directory
 
 BOOTLOADER = b"Mach-O bootloader"
 ARCHIVE = b"CArchive"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import contract, exercise_compare, exercise_sides, supervisor
-from pants_pyinstaller.driver.conftest import ENVIRONMENT, Freezer, start
 from pants_pyinstaller.driver.errors import DriverError
+from pants_pyinstaller.testing.freezer import ENVIRONMENT, Freezer, start
 
 MODES = [contract.ONE_FILE, contract.ONE_DIR]
 PROGRAM = "def main():\n    print('nothing')\n"

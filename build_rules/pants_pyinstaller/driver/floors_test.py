@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import contract, floors
-from pants_pyinstaller.driver.conftest import Freezer
 from pants_pyinstaller.driver.errors import DriverError
+from pants_pyinstaller.testing.freezer import Freezer
 
 
 def _macho(path: Path, *commands: bytes, magic: int = 0xFEEDFACF) -> str:

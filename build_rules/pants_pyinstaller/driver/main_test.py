@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver.conftest import Freezer, start
+from pants_pyinstaller.testing.freezer import Freezer, start
 
 MODES = [contract.ONE_FILE, contract.ONE_DIR]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver.conftest import Freezer, PlainPyInstaller, start
+from pants_pyinstaller.testing.freezer import Freezer, PlainPyInstaller, start
 
 RIGHT = {
     "hidden_import": ("import dynamic_host\nprint(dynamic_host.backend.VALUE)\n", "backend"),

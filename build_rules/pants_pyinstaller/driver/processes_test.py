@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver.conftest import Freezer, start
+from pants_pyinstaller.testing.freezer import Freezer, start
 
 PROGRAM = """
 import ctypes, multiprocessing, os, signal, subprocess, sys, threading, time

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pants_pyinstaller.driver import archive, bundle, contract, shape
-from pants_pyinstaller.driver.conftest import Freezer, start
+from pants_pyinstaller.testing.freezer import Freezer, start
 
 SOURCE = """
 import os, sys, needs_data, needs_native

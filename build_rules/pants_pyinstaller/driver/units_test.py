@@ -27,8 +27,9 @@ from pants_pyinstaller.driver import (
     selection,
     version_info,
 )
-from pants_pyinstaller.driver.conftest import DRIVER, install, make_wheel
 from pants_pyinstaller.driver.errors import DriverError
+from pants_pyinstaller.testing.freezer import DRIVER
+from pants_pyinstaller.testing.wheels import install, make_wheel
 
 
 def _index(edges: dict[str, list[str]], **fields: object) -> index.Index:

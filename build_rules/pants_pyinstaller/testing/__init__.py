@@ -1,0 +1,1 @@
+"""What tests need to freeze programs without Pants."""
