@@ -228,9 +228,17 @@ async def application(request: ApplicationRequest) -> Application:
         ),
     )
     names = sorted({*resources.snapshot.files, *files.snapshot.files})
+    spec = entry_point.val.spec
+    if (
+        entry_point.file_name_used
+        and not entry_point.val.function
+        and f"{module}/__init__.py" in sources.files
+        and f"{module}.py" in sources.files
+    ):
+        spec = f"{module}.py"  # the package beside the file has the module's name
     return Application(
         await Get(Digest, MergeDigests([prefixed_sources, prefixed_data])),
-        entry_point.val.spec,
+        spec,
         FrozenDict({name: f"{DATA}/{name}" for name in names}),
     )
 

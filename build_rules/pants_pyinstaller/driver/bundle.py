@@ -184,12 +184,27 @@ def options(
     return found + ["O"] * optimize
 
 
+def make_folders(layers: Layers, directory: str) -> None:
+    """Make the directories that modules of the PYZ say they lie in: code looks for files beside its caller's."""
+    kinds = {item.name: item.kind for item in layers.app.modules}
+    for name in layers.chosen.modules:
+        kinds.setdefault(name, layers.layer.nodes[layers.layer.number[name]].kind)
+    folders = {
+        name if kind != "module" else name.rpartition(".")[0]
+        for name, kind in kinds.items()
+        if kind in archive.PYZ_KINDS
+    }
+    for folder in folders:
+        os.makedirs(os.path.join(directory, *folder.split(".")), exist_ok=True)
+
+
 def stage(layers: Layers, directory: str) -> None:
     """Make a one-dir bundle's files below ``directory`` without copying: hard links, else copies.
 
     Hard links rather than symbolic ones: a program that resolves the path of its own file must not arrive in the layer,
     where files are that the bundle lacks.
     """
+    make_folders(layers, directory)
     made: set[str] = set()
     for dest in layers.chosen.files:
         item = layers.layer.files[dest]

@@ -170,6 +170,8 @@ if __name__ == "__main__":
         text += """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         print(pool.map(work, [1, 2]))
+        pool.close()
+        pool.join()  # else a worker may be ended before it has written its output
 """
     _, done = exercised(
         freezer,

@@ -38,6 +38,7 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
     for dest in selected:
         for need in index.files[dest].needs if dest in index.files else ():
             users.setdefault(need, set()).add(dest)
+    opening = _that_open_libraries(index, chosen)
     hooked = {
         dest for name in chosen for dest in index.nodes[index.number[name]].files if dest not in own
     }
@@ -58,6 +59,8 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
             item = index.files.get(dest)
             if item is None or item.kind != "binary" or dest == index.python_library:
                 continue
+            if item.owner in opening:
+                continue
             loaded_by = users.get(dest, set())
             if (
                 loaded_by
@@ -70,6 +73,13 @@ def plan(index: Index, modules: Collection[str], files: Collection[str]) -> dict
     for dest in sorted(lazy & set(own)):
         result[own[dest]] = [*_libraries(index, dest, lazy), dest]
     return result
+
+
+def _that_open_libraries(index: Index, chosen: Collection[str]) -> set[int]:
+    """Distributions whose modules use cffi, which opens libraries without asking Python."""
+    cffi = {index.number[name] for name in ("cffi", "_cffi_backend") if name in index.number}
+    nodes = [index.nodes[index.number[name]] for name in chosen]
+    return {node.owner for node in nodes if node.owner >= 0 and not cffi.isdisjoint(node.edges)}
 
 
 def _brings_libraries(index: Index, dest: str, selected: set[str]) -> bool:

@@ -200,3 +200,49 @@ def test_own_executable_is_an_interpreter_for_its_own_modules(freezer: Freezer, 
     ], done.stderr
     done = start(program, "-m", "tool.worker")
     assert done.stdout == "program ['-m', 'tool.worker']\n", "started by somebody else"
+
+
+CALLER = """
+import os, sys, traceback, warnings
+from where import lib
+from where.deep import inner
+
+def beside_its_caller():
+    return lib.folder()
+
+def main():
+    print([os.path.isdir(found) for found in (beside_its_caller(), lib.folder(), inner.folder())])
+    code, place = inner.folder.__code__, os.path.join(sys._MEIPASS, "where", "deep", "inner.py")
+    print(code.co_filename == inner.__file__ == place)
+    print([const.co_filename == place for const in code.co_consts if hasattr(const, "co_code")])
+    try:
+        inner.fail()
+    except ValueError as error:
+        print(traceback.extract_tb(error.__traceback__)[-1].filename == inner.__file__)
+"""
+LIB = """
+import os, sys
+def folder():
+    return os.path.dirname(sys._getframe(1).f_code.co_filename)
+"""
+INNER = """
+import os, sys
+def folder():
+    here = lambda: os.path.dirname(sys._getframe().f_code.co_filename)
+    return here()
+def fail():
+    raise ValueError
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_code_lies_in_a_directory(freezer: Freezer, mode: str) -> None:
+    files = {
+        "where/__init__.py": "",
+        "where/lib.py": LIB,
+        "where/deep/__init__.py": "",
+        "where/deep/inner.py": INNER,
+        "where/app.py": CALLER,
+    }
+    program = freezer.freeze(freezer.app(f"where_{mode}", files, "where.app:main"), mode=mode)
+    assert start(program).stdout == "[True, True, True]\nTrue\n[True]\nTrue\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,43 @@ def test_forks_and_children_follow_nobody(program: Path) -> None:
 def test_exit_status(program: Path, number: signal.Signals) -> None:
     assert start(program, "exit", str(int(number))).returncode == number
     assert start(program, "die", str(int(number))).returncode == -number
+
+
+DAEMON = """
+import os, sys, time
+
+def main():
+    gone = os.path.join(sys._MEIPASS, "base_library.zip")
+    if os.fork():
+        return
+    os.setsid()
+    while os.path.exists(gone) and "_MEI" in gone:
+        time.sleep(0.02)
+    text = "daemon "
+    try:
+        import sqlite3
+        import xml.dom.minidom
+        import quopri
+        text += str(sqlite3.connect(":memory:").execute("select 1").fetchone())
+        text += os.path.basename(sys.modules["_sqlite3"].__file__)[:8]
+    except BaseException as error:
+        text += f"failed {type(error).__name__}: {error}"
+    with open(sys.argv[1] + ".new", "w") as out:
+        out.write(text)
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("mode", [contract.ONE_FILE, contract.ONE_DIR])
+def test_a_daemon_outlives_its_bundle(freezer: Freezer, tmp_path: Path, mode: str) -> None:
+    app = freezer.app(f"daemon_{mode}", {"daemon.py": DAEMON}, "daemon:main")
+    program = freezer.freeze(app, mode=mode)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    done = start(program, str(tmp_path / "log"), TMPDIR=str(temporary))
+    assert done.returncode == 0, done.stderr
+    deadline = time.monotonic() + 600
+    while not (tmp_path / "log").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "log").read_text() == "daemon (1,)_sqlite3"
+    assert not list(temporary.iterdir())

@@ -63,9 +63,10 @@ def parts(
     coming = {
         name: [item for item in found if item in modules] for name, found in (early or {}).items()
     }
-    stay = runtime.Packed(modules, places, coming) if modules else None
-    head = bundle.head_parts(layers, options, pyz + appendix, True, entry, stay, first)
     files = _file_parts(layers, packed, set(places), build_info)
+    library = _place(files, "base_library.zip", len(pyz) + len(appendix))
+    stay = runtime.Packed(modules, places, coming, library)
+    head = bundle.head_parts(layers, options, pyz + appendix, True, entry, stay, first)
     for dest, path in sorted((data or {}).items()):
         with open(path, "rb") as file:
             files.append(archive.packed(dest.replace("/", os.sep), "x", file.read(), 1))
@@ -74,6 +75,7 @@ def parts(
 
 def write_directory(layers: bundle.Layers, directory: str, build_info: bytes | None) -> None:
     """Write the files of a one-dir bundle below ``directory``, as copies with fixed modes."""
+    bundle.make_folders(layers, directory)
     places = {
         dest: layers.path_of(dest)
         for dest in layers.chosen.files
@@ -183,6 +185,15 @@ def _appendix(
         streams.append(stream)
         start += len(stream)
     return b"".join(streams), places
+
+
+def _place(parts: Sequence[archive.Part], name: str, start: int) -> tuple[int, int, int]:
+    """Where the stream of one of ``parts`` lies when the first is at ``start``, as in ``_appendix``."""
+    for part in parts:
+        if part.name == name:
+            return start, len(part.data), part.size
+        start += len(part.data)
+    raise KeyError(name)
 
 
 def _file_parts(

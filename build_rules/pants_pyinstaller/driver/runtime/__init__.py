@@ -31,11 +31,11 @@ def hook(constants: Mapping[str, str], one_file: bool, packed: Packed | None = N
     text = _call(
         "surroundings", constants.get("ca_file", ""), constants.get("ca_path", ""), CA_FILES
     )
-    text += _call("processes", one_file)
-    text += _call("sources", one_file)
     if packed is not None:
-        text += _call("unpacking", packed.modules, packed.files, packed.early)
-    return text
+        if packed.files:
+            text += _call("unpacking", packed.modules, packed.files, packed.early)
+        text += _call("outliving", packed.modules, packed.files, packed.library)
+    return text + _call("processes", one_file) + _call("sources", one_file)
 
 
 def start(file: str, module: str = "", script: bool = False) -> str:
@@ -54,6 +54,7 @@ class Packed:
     :param modules: extension module -> files to unpack, its own last.
     :param files: destination -> offset from the PYZ's start, length of its zlib stream and bytes once unpacked.
     :param early: first-party module -> extension modules that importing it imports, the largest first.
+    :param library: of base_library.zip, the same as in ``files``.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Packed:
         modules: Mapping[str, Sequence[str]],
         files: Mapping[str, tuple[int, int, int]],
         early: Mapping[str, Sequence[str]],
+        library: tuple[int, int, int],
     ) -> None:
         self.modules, self.files, self.early = dict(modules), dict(files), dict(early)
+        self.library = library
 
 
 def _call(name: str, *arguments: object) -> str:

@@ -29,12 +29,13 @@ def _pyi_surroundings(ca_file, ca_path, ca_files):
                 del environ[name]
 
     # OpenSSL looks for certificates where the building machine has them. Another distribution has them elsewhere.
-    if os.name == "posix" and not environ.get("SSL_CERT_FILE") and not environ.get("SSL_CERT_DIR"):
-        if not (ca_file and os.path.isfile(ca_file)) and not (
-            ca_path and os.path.isdir(ca_path) and os.listdir(ca_path)
-        ):
-            bundled = os.path.join(sys._MEIPASS, "certifi", "cacert.pem")
-            for path in (*ca_files, bundled):
-                if os.path.isfile(path):
-                    environ["SSL_CERT_FILE"] = path
-                    break
+    chosen = environ.get("SSL_CERT_FILE") or environ.get("SSL_CERT_DIR")
+    found = (ca_file and os.path.isfile(ca_file)) or (
+        ca_path and os.path.isdir(ca_path) and os.listdir(ca_path)
+    )
+    if os.name == "posix" and not chosen and not found:
+        bundled = os.path.join(sys._MEIPASS, "certifi", "cacert.pem")
+        for path in (*ca_files, bundled):
+            if os.path.isfile(path):
+                environ["SSL_CERT_FILE"] = path
+                break

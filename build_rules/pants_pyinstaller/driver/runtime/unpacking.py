@@ -1,77 +1,183 @@
 # mypy: ignore-errors
 
 
-def _pyi_unpacking(modules, files, early, open=open):
+def _pyi_unpacking(modules, files, early):
+    """Native files stay packed until something touches them, which cannot see it.
+
+    Unpacking is what the start of a one-file program costs, and most of it is a few large libraries that the start does
+    not need. At the place of each lies a file of its size without content, which is written before the first import,
+    ``open`` or ``dlopen`` goes on, and before a program is started that is given a path in the bundle. The first bytes
+    are written last: a file that begins with a zero is empty, for the other processes of the program as well.
+    """
     import _thread
     import os
     import sys
     import zlib
 
-    import pyimod02_importers
+    from pyimod02_importers import pyz_archive
 
-    locks = {}
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=locks.clear)  # whoever held one does not exist there
+    open_file = open  # a program may replace builtins.open
     root = sys._MEIPASS
+    left = {}  # base name -> destinations
+    for dest in files:
+        left.setdefault(dest.rpartition("/")[2], []).append(dest)
+    locks = {}
+    busy = set()  # threads that write
+    if hasattr(os, "register_at_fork"):
+        # Whoever held a lock does not exist in a child.
+        os.register_at_fork(after_in_child=lambda: (locks.clear(), busy.clear()))
 
-    def unpack(dest):
-        path = os.path.join(root, *dest.split("/"))
+    def place(dest):
+        return os.path.join(root, *dest.split("/"))
+
+    def content(dest):
+        offset, length, size = files[dest]
+        with open_file(pyz_archive._filename, "rb") as archive:
+            archive.seek(pyz_archive._start_offset + offset)
+            return zlib.decompress(archive.read(length), bufsize=size)
+
+    def reserve(dest):
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        try:
+            number = os.open(place(dest), flags, 0o700)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(place(dest)), exist_ok=True)
+            number = os.open(place(dest), flags, 0o700)
+        try:
+            os.truncate(number, files[dest][2])
+        finally:
+            os.close(number)
+
+    def write(dest):
+        try:
+            with open_file(place(dest), "r+b", buffering=0) as file:
+                if file.read(1) in (b"\0", b""):
+                    data = memoryview(content(dest))
+                    for start, end in ((64, len(data)), (0, 64)):
+                        file.seek(start)
+                        while start < end:
+                            start += file.write(data[start:end])
+        except FileNotFoundError:
+            return  # the program deleted it, or outlived its bundle
+        except OSError as error:
+            size = files[dest][2] / 1e6
+            raise OSError(
+                error.errno,
+                f"cannot unpack {dest} ({size:.1f} MB) into {root}: {error.strerror or error}. "
+                "Make room there, or let TMPDIR name another directory.",
+            ) from error
+        name = dest.rpartition("/")[2]
+        rest = [other for other in left.get(name, ()) if other != dest]
+        if rest:
+            left[name] = rest
+        else:
+            left.pop(name, None)
+
+    def fill(dest):
+        thread = _thread.get_ident()
         with locks.setdefault(dest, _thread.RLock()):
-            if os.path.exists(path):
-                return
-            offset, length, size = files[dest]
-            archive = pyimod02_importers.pyz_archive
-            temporary = path + ".%d" % os.getpid()
-            try:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(archive._filename, "rb") as source:
-                    source.seek(archive._start_offset + offset)
-                    content = zlib.decompress(source.read(length), bufsize=size)
-                with open(temporary, "wb") as target:
-                    target.write(content)
-                os.chmod(temporary, 0o700)
-                os.replace(temporary, path)
-            except OSError as error:
+            if dest in left.get(dest.rpartition("/")[2], ()) and thread not in busy:
+                busy.add(thread)
                 try:
-                    os.unlink(temporary)
-                except OSError:
-                    pass
-                raise ImportError(
-                    "cannot unpack %s (%.1f MB) into %s: %s. Make room there, or let TMPDIR name another directory."
-                    % (dest, size / 1e6, root, error.strerror or error)
-                ) from error
+                    write(dest)
+                finally:
+                    busy.discard(thread)
+
+    def fill_all(dests):
+        for dest in dests:
+            fill(dest)
+
+    def touch(path):
+        try:
+            path = os.fsdecode(path)
+        except TypeError:
+            return
+        for dest in left.get(os.path.basename(path), ()):
+            # A library comes after those that it needs, an extension module after its libraries.
+            for wanted in modules.values():
+                if dest in wanted:
+                    fill_all(wanted[: wanted.index(dest)])
+            fill(dest)
 
     def ahead(names):
-        for name in names:
-            for dest in modules.get(name, ()):
-                try:
-                    unpack(dest)
-                except Exception:
-                    return  # the import itself will say it
+        try:
+            for name in names:
+                fill_all(modules[name])
+        except Exception:
+            pass  # the import itself will say it
 
-    class Unpacker:
-        """Unpacks an extension module and the libraries that it loads when it is first looked for.
+    def on_import(name, path=None, *_):
+        if path is not None:
+            try:
+                touch(path)
+            except OSError as error:
+                raise ImportError(error.strerror, name=name, path=path) from error
+        # An import that will come to such files has them written in a thread: that needs no interpreter lock, so
+        # another core does it while this one imports what comes before.
+        coming = early.pop(name, None)
+        if coming:
+            try:
+                _thread.start_new_thread(ahead, (coming,))
+            except RuntimeError:
+                pass  # no thread to be had: each is written when it is touched
 
-        An import of a first-party module that will come to such a module starts it in a thread: unpacking needs no
-        interpreter lock, so another core does it while this one imports what comes before.
-        """
+    def on_paths(*paths):
+        for path in paths:
+            touch(path)
 
-        @staticmethod
-        def find_spec(name, path=None, target=None):
-            coming = [item for item in early.pop(name, ()) if item in modules]
-            if coming:
-                try:
-                    _thread.start_new_thread(ahead, (coming,))
-                except RuntimeError:
-                    pass  # no thread to be had: each is unpacked when it is looked for
-            wanted = modules.get(name)
-            if wanted is not None:
-                for dest in wanted:
-                    unpack(dest)
-                folder = os.path.dirname(os.path.join(root, *wanted[-1].split("/")))
-                # PyInstaller's finder never looks again into a directory that was not there when it was first asked.
-                sys.path_importer_cache.pop(folder, None)
-                modules.pop(name, None)
-            return
+    def on_library(path=None, *_):
+        touch(path)
 
-    sys.meta_path.insert(0, Unpacker)
+    def mentions(value):
+        if isinstance(value, (list, tuple)):
+            return any(map(mentions, value))
+        if hasattr(value, "items"):
+            return any(mentions(item) for name, item in value.items() if not mine(name))
+        try:
+            return root in os.fsdecode(value)
+        except TypeError:
+            return False
+
+    def mine(name):
+        return name[:5] in ("_PYI_", b"_PYI_")
+
+    def on_program(*arguments):
+        try:
+            here = os.getcwd()
+        except OSError:
+            here = ""
+        if mentions((here, *arguments, os.environ)):
+            on_interpreter()
+
+    def on_interpreter(*_):
+        fill_all([dest for dests in list(left.values()) for dest in dests])
+
+    handlers = {
+        "import": on_import,
+        "open": on_library,
+        "ctypes.dlopen": on_library,
+        "os.truncate": on_library,
+        "os.link": on_paths,
+        "os.rename": on_paths,
+        "os.symlink": on_paths,
+        "sqlite3.load_extension": on_paths,
+        "subprocess.Popen": on_program,
+        "os.exec": on_program,
+        "os.posix_spawn": on_program,
+        "os.spawn": on_program,
+        "os.startfile": on_program,
+        "os.system": on_program,
+        "cpython.PyInterpreterState_New": on_interpreter,  # has no such hook
+    }
+
+    def watch(event, arguments, handlers=handlers, left=left, busy=busy, thread=_thread.get_ident):
+        if event in handlers and left and thread() not in busy:
+            handlers[event](*arguments)
+
+    if os.path.isdir(root):
+        for dest in files:
+            try:
+                reserve(dest)
+            except FileExistsError:
+                pass  # by the process that started this one
+    sys.addaudithook(watch)
