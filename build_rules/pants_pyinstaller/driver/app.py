@@ -14,7 +14,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import compiled, contract, entries, firstparty, index, notes, own_hooks, scan, selection
+from . import (
+    compiled,
+    contract,
+    entries,
+    firstparty,
+    index,
+    notes,
+    own_hooks,
+    own_natives,
+    scan,
+    selection,
+)
 from .distributions import normalize
 from .errors import DriverError, listing
 from .progress import step
@@ -149,10 +160,12 @@ def run(request: contract.AppRequest) -> None:
             shared.add(dest)
         else:
             data[dest] = path
-    natives, needed = own_hooks.with_libraries(said.binaries, layer, _everywhere(request))
-    shared |= needed
-    data.update(natives)
     data.update(request.data or {})
+    binaries = own_natives.find(sources, data, request.source_roots, request.tool, request.site)
+    binaries.update(said.binaries)
+    natives, needed = own_hooks.with_libraries(binaries, layer, _everywhere(request))
+    shared |= needed
+    data.update({dest: path for dest, path in natives.items() if dest not in data})
     for dest, path in data.items():
         files[dest] = _copy(
             path, os.path.join(request.output, contract.APP_FILES, *dest.split("/"))
