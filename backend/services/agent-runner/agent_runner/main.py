@@ -1,8 +1,8 @@
 """The command line.
 
 Start-up order is part of the design: arguments, `--version`, `--help` and configuration errors come
-with the standard library alone; the typed settings, logging and Temporal follow, the agent's
-packages last (`warm_up.py`).
+with the standard library alone; logging and Temporal follow, the agent's packages last
+ (`warm_up.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from agent_runner import build_info, dotenv_files, exit_codes, variables
+from agent_runner import build_info, dotenv_files, exit_codes, settings
+from agent_runner.variables import Problem
 
 DESCRIPTION = "A Temporal worker that runs LLM agents. Without a command it starts the worker."
 
@@ -41,7 +42,7 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says wrong usage in one place and style, on stderr, with exit code 2."""
+    """Reports wrong usage in one style, on stderr, with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"agent-runner: {message}\nTry: agent-runner --help\n")
@@ -80,20 +81,20 @@ def parser() -> argparse.ArgumentParser:
 
 def variables_text() -> str:
     lines = []
-    for variable in variables.VARIABLES:
-        lines.append(f"{variable.name}  ({variable.requirement().replace('`', '')})")
+    for variable in settings.BY_NAME.values():
+        lines.append(f"{variable.name}  ({variable.required_or_default().replace('`', '')})")
         lines.append(f"    {variable.meaning.replace('`', '')}  Example: {variable.example}")
     return "\n".join(lines)
 
 
-def configuration_error(problems: Sequence[variables.Problem]) -> str:
+def configuration_error(problems: Sequence[Problem]) -> str:
     """Every problem in one message."""
     count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
     lines = [f"agent-runner: {count} in the configuration", ""]
     lines += [problem.line() for problem in problems]
-    for name, near in variables.unknown(os.environ).items():
+    for name, near in settings.unknown(os.environ).items():
         hint = f"; did you mean {near}?" if near else ""
-        lines.append(f"  {name}: is set, but there is no such variable{hint}")
+        lines.append(f"  {name}: is set, but is not a known variable{hint}")
     lines += ["", "All variables: agent-runner --help-variables, or docs/configuration.md"]
     return "\n".join(lines) + "\n"
 
@@ -113,7 +114,7 @@ def command_line(arguments: Sequence[str] | None = None) -> int:
         print(variables_text())
         return exit_codes.OK
     unreadable = dotenv_files.load(os.environ, dotenv_files.candidates())
-    problems = unreadable + variables.problems(os.environ)
+    problems = unreadable + settings.problems(os.environ)
     if options.command == "check":
         from agent_runner.check import command
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner import main, variables
+from agent_runner import main, settings
 from agent_runner.testing_support import MINIMAL, program, program_environment
+from agent_runner.variables import Problem
 
 
 def call(home: Path, *arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +78,7 @@ def test_version_and_help_need_no_configuration(tmp_path: Path) -> None:
     assert shown.returncode == 0
     assert "exit codes:" in shown.stdout
     listed = call(tmp_path, "--help-variables").stdout
-    assert all(name in listed for name in variables.BY_NAME)
+    assert all(name in listed for name in settings.BY_NAME)
 
 
 def test_errors_come_before_any_heavy_import(tmp_path: Path) -> None:
@@ -113,5 +114,5 @@ def test_leaving_flushes_and_keeps_the_code(tmp_path: Path) -> None:
 
 
 def test_the_message_shows_no_example_where_there_is_none() -> None:
-    message = main.configuration_error([variables.Problem("/x/.env", "cannot be read", "")])
+    message = main.configuration_error([Problem("/x/.env", "cannot be read", "")])
     assert "example" not in message

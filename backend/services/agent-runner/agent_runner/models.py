@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agent_runner import variables
+from agent_runner import parsers
 from agent_runner.errors import (
     AgentRunnerError,
     ConfigurationError,
     ModelRejected,
     ModelUnavailable,
 )
-from agent_runner.settings import Settings
+from agent_runner.settings import BY_NAME, Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -38,11 +38,12 @@ class Provider:
 
 def _openai(name: str, settings: Settings) -> BaseChatModel:
     from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
 
     return ChatOpenAI(
         model=name,
         base_url=settings.openai_base_url,
-        api_key=_openai_key(settings),
+        api_key=SecretStr(_openai_key(settings)),
         timeout=settings.model_timeout,
         max_retries=REQUEST_RETRIES,
         # chat completions are what every compatible server speaks
@@ -54,27 +55,24 @@ def _openai(name: str, settings: Settings) -> BaseChatModel:
     )
 
 
-def _openai_key(settings: Settings) -> Any:
-    from pydantic import SecretStr
-
+def _openai_key(settings: Settings) -> str:
     if settings.openai_api_key is not None:
         return settings.openai_api_key
-    if "OPENAI_BASE_URL" not in settings.model_fields_set and settings.openai_base_url == (
-        variables.BY_NAME["OPENAI_BASE_URL"].default
-    ):
+    if settings.openai_base_url == BY_NAME["OPENAI_BASE_URL"].default:
         raise ConfigurationError("OPENAI_API_KEY is not set on this worker; openai: needs it")
-    return SecretStr("none")  # the client insists on one; a server without keys ignores it
+    return "none"  # the client insists on one; a server without keys ignores it
 
 
 def _anthropic(name: str, settings: Settings) -> BaseChatModel:
     from langchain_anthropic import ChatAnthropic
+    from pydantic import SecretStr
 
     if settings.anthropic_api_key is None:
         raise ConfigurationError("ANTHROPIC_API_KEY is not set on this worker; anthropic: needs it")
     return ChatAnthropic(
         model_name=name,
         base_url=settings.anthropic_base_url,
-        api_key=settings.anthropic_api_key,
+        api_key=SecretStr(settings.anthropic_api_key),
         timeout=settings.model_timeout,
         max_retries=REQUEST_RETRIES,
         stop=None,
@@ -95,13 +93,13 @@ def _ollama(name: str, settings: Settings) -> BaseChatModel:
 
 def _bearer(settings: Settings) -> dict[str, str]:
     key = settings.openai_api_key
-    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _anthropic_headers(settings: Settings) -> dict[str, str]:
     key = settings.anthropic_api_key
     version = {"anthropic-version": "2023-06-01"}
-    return {**version, "x-api-key": key.get_secret_value()} if key else version
+    return {**version, "x-api-key": key} if key else version
 
 
 PROVIDERS: Final[dict[str, Provider]] = {
@@ -136,7 +134,7 @@ def split(model: str) -> tuple[str, str]:
         ConfigurationError: it is not one.
     """
     try:
-        provider, _, name = variables.model(model).partition(":")
+        provider, _, name = parsers.model(model).partition(":")
     except ValueError as error:
         raise ConfigurationError(f"model {error}") from None
     return provider, name

@@ -17,13 +17,14 @@ from agent_runner.errors import (
     TurnLimitExceeded,
 )
 from agent_runner.progress import ProgressTracker
-from agent_runner.sandbox.local import CommandLimits, LocalSandboxes
+from agent_runner.sandbox.local import LocalSandboxes
 from agent_runner.settings import Settings
+from agent_runner.shell import CommandLimits
 from agent_runner.state.store import Message
 from agent_runner.testing_support import MINIMAL, run, settings_of
-from support.model_server import (
+from support.fake_models import (
     Dialect,
-    ModelServer,
+    FakeModels,
     RecordedRequest,
     Reply,
     ToolCall,
@@ -36,7 +37,7 @@ from support.model_server import (
 KEY = "sk-model-0123"
 
 
-def settings_for(monkeypatch: pytest.MonkeyPatch, server: ModelServer, **more: str) -> Settings:
+def settings_for(monkeypatch: pytest.MonkeyPatch, server: FakeModels, **more: str) -> Settings:
     return settings_of(
         monkeypatch,
         {
@@ -92,7 +93,7 @@ def turn(
 def test_a_turn_with_tools_through_each_wire_format(
     provider: str, streaming: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with ModelServer(api_key=None if provider == "ollama" else KEY) as server:
+    with FakeModels(api_key=None if provider == "ollama" else KEY) as server:
         script = server.play(
             calls(
                 ToolCall("write_file", {"file_path": "/a.txt", "content": "grüß"}),
@@ -122,7 +123,7 @@ def test_a_turn_with_tools_through_each_wire_format(
 
 
 def test_the_thread_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with ModelServer([text("I am well"), text("you said hello")]) as server:
+    with FakeModels([text("I am well"), text("you said hello")]) as server:
         settings = settings_for(monkeypatch, server)
         first = turn(settings, tmp_path, message="hello")
         second = turn(settings, tmp_path, history=first.messages, message="hello")
@@ -137,7 +138,7 @@ def test_the_thread_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_a_system_prompt_of_the_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with ModelServer([text("arr")]) as server:
+    with FakeModels([text("arr")]) as server:
         turn(settings_for(monkeypatch, server), tmp_path, system_prompt="You are a pirate.")
         system = [entry for entry in server.requests[0].messages if entry["role"] == "system"]
     assert "You are a pirate." in str(system)
@@ -159,7 +160,7 @@ def test_servers_that_differ_from_openais_own(
     dialect: Dialect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tool = calls(ToolCall("execute", {"command": "echo works"}), dialect=dialect)
-    with ModelServer([tool, text("done", dialect=dialect)]) as server:
+    with FakeModels([tool, text("done", dialect=dialect)]) as server:
         outcome = turn(settings_for(monkeypatch, server), tmp_path)
         assert "works" in server.requests[1].tool_results[0]
     assert outcome.text == "done"
@@ -173,7 +174,7 @@ def test_a_server_without_stream_options_is_asked_again_without(
             return error(400, "unknown field: stream_options")
         return text("fine")
 
-    with ModelServer(picky) as server:
+    with FakeModels(picky) as server:
         assert turn(settings_for(monkeypatch, server), tmp_path).text == "fine"
 
 
@@ -205,7 +206,7 @@ def test_a_server_without_streaming_is_asked_again_without(
 
 def test_text_arrives_as_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     gate = threading.Event()
-    with ModelServer([text("one two three", gate=gate, gate_after=3)]) as server:
+    with FakeModels([text("one two three", gate=gate, gate_after=3)]) as server:
         settings = settings_for(monkeypatch, server)
         seen: list[str] = []
 
@@ -230,7 +231,7 @@ def test_a_tool_that_fails_is_the_models_to_deal_with(
         call("execute"),
         text("sorry"),
     ]
-    with ModelServer(replies) as server:
+    with FakeModels(replies) as server:
         outcome = turn(settings_for(monkeypatch, server), tmp_path)
         results = server.requests[3].tool_results
     assert outcome.text == "sorry"
@@ -239,7 +240,7 @@ def test_a_tool_that_fails_is_the_models_to_deal_with(
 
 
 def test_too_many_steps_end_the_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with ModelServer(lambda request: call("ls", path="/")) as server:
+    with FakeModels(lambda request: call("ls", path="/")) as server:
         settings = settings_for(monkeypatch, server)
         with pytest.raises(TurnLimitExceeded, match="more than 4 model calls"):
             turn(settings, tmp_path, max_steps=4)
@@ -264,7 +265,7 @@ def test_what_an_http_status_means(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(models, "REQUEST_RETRIES", 0)
-    with ModelServer(lambda request: error(status, "no thanks")) as server:
+    with FakeModels(lambda request: error(status, "no thanks")) as server:
         settings = settings_for(monkeypatch, server)
         model = f"{provider}:m"
         with pytest.raises(Exception) as caught:  # noqa: PT011  # each client's own class
@@ -320,7 +321,7 @@ def test_a_provider_without_its_key_is_a_configuration_error(
 def test_another_server_without_keys_needs_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with ModelServer([text("free")]) as server:
+    with FakeModels([text("free")]) as server:
         values = {key: value for key, value in MINIMAL.items() if key != "OPENAI_API_KEY"}
         settings = settings_of(monkeypatch, {**values, "OPENAI_BASE_URL": server.base_url})
         assert turn(settings, tmp_path).text == "free"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from agent_runner import build_info, logs
 from agent_runner.errors import ConfigurationError
-from agent_runner.sandbox.local import CommandLimits, LocalSandboxes
+from agent_runner.sandbox.local import LocalSandboxes
 from agent_runner.sandbox.provider import SandboxProvider
 from agent_runner.settings import Settings
+from agent_runner.shell import CommandLimits
 from agent_runner.state.store import MemoryStore, ThreadStore
 
 if TYPE_CHECKING:
@@ -32,10 +33,8 @@ class Services:
             if self.settings.state == "redis":
                 from agent_runner.state.redis_store import RedisStore
 
-                assert self.settings.redis_url is not None  # variables.problems saw to it
-                self._store = RedisStore(
-                    self.settings.redis_url.get_secret_value(), self.settings.state_ttl
-                )
+                assert self.settings.redis_url is not None  # settings.problems requires it
+                self._store = RedisStore(self.settings.redis_url, self.settings.state_ttl)
             else:
                 self._store = MemoryStore()
         return self._store

@@ -1,43 +1,40 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from agent_runner import variables
-from agent_runner.settings import Settings
+from agent_runner import parsers
+from agent_runner.settings import BY_NAME, VARIABLES_BY_FIELD, Settings
 from agent_runner.testing_support import CLOUD, MINIMAL, settings_of
 
 
-def test_the_fields_are_the_tables_variables() -> None:
-    aliases = [field.alias for field in Settings.model_fields.values()]
-    assert sorted(str(alias) for alias in aliases) == sorted(variables.BY_NAME)
+def values_of(settings: Settings) -> dict[str, object]:
+    """Values by the names of their variables."""
+    values = dataclasses.asdict(settings)
+    return {variable.name: values[name] for name, variable in VARIABLES_BY_FIELD.items()}
 
 
-def test_values_and_defaults_are_those_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_of(monkeypatch, MINIMAL)
-    for field, info in Settings.model_fields.items():
-        name = str(info.alias)
-        text = variables.value_of(name, MINIMAL)
-        expected = None if text is None else variables.BY_NAME[name].parse(text)
-        value = getattr(settings, field)
-        value = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-        assert value == expected, name
+def test_defaults_are_those_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = values_of(settings_of(monkeypatch, MINIMAL))
+    for name, variable in BY_NAME.items():
+        text = variable.text(MINIMAL)
+        assert values[name] == (None if text is None else variable.parse(text)), name
 
 
 def test_every_variable_arrives_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
         name: variable.example
-        for name, variable in variables.BY_NAME.items()
-        if variable.parse is not variables.readable_file
+        for name, variable in BY_NAME.items()
+        if variable.parse is not parsers.readable_file
     }
     settings = settings_of(monkeypatch, given)
     assert settings.command_env == ("JAVA_HOME", "HTTPS_PROXY")
     assert settings.mcp_servers["git"]["args"] == ["-v"]
-    for field, info in Settings.model_fields.items():
-        name = str(info.alias)
-        if name in given:
-            value = getattr(settings, field)
-            value = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-            assert value == variables.BY_NAME[name].parse(given[name]), name
+    values = values_of(settings)
+    assert {name: values[name] for name in given} == {
+        name: BY_NAME[name].parse(text) for name, text in given.items()
+    }
 
 
 def test_cloud_mode_changes_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,15 @@ _AFTER_EXIT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
+class CommandLimits:
+    """Limits of a shell command: seconds, bytes, and the variables that it gets from the worker."""
+
+    timeout: float
+    output: int
+    environment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CommandResult:
     """`exit_code` is None when the time limit ended the command."""
 

@@ -85,11 +85,10 @@ async def connect_once(settings: Settings, core: Runtime) -> Client:
     Raises:
         RuntimeError, RPCError, OSError: as temporalio does.
     """
-    key = settings.temporal_api_key
     client = await Client.connect(
         settings.temporal_service_address,
         namespace=settings.temporal_namespace,
-        api_key=key.get_secret_value() if key else None,
+        api_key=settings.temporal_api_key,
         tls=tls_of(settings),
         identity=identity(),
         runtime=core,
@@ -158,7 +157,7 @@ _CAUSE: Final = re.compile(r'message: \\?"([^"\\]+)|(?:InvalidCertificate|dns er
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause in words: the core nests Rust's debug texts."""
+    """The innermost cause as a sentence: the core nests Rust's debug output."""
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer"
     text = " ".join(str(error).split()) or type(error).__name__

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent_runner.settings import Settings, load
-from agent_runner.variables import BY_NAME
+from agent_runner.settings import BY_NAME, Settings, load
 
 T = TypeVar("T")
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner import variables
+from agent_runner import parsers, settings
 from agent_runner.testing_support import CLOUD, MINIMAL
+from agent_runner.variables import Variable
 
 PROBLEM_OF = {
     "TEMPORAL_SERVICE_ADDRESS": ["http://x:1", "nohost", "host:", "host:0", "host:70000", "a b:1"],
@@ -54,19 +55,19 @@ PROBLEM_OF = {
 }
 
 NO_WRONG_VALUE = {
-    variable.name for variable in variables.VARIABLES if variable.parse is variables.text
+    variable.name for variable in settings.BY_NAME.values() if variable.parse is parsers.text
 }
 
 
 def test_each_variable_has_a_wrong_value_in_these_tests_or_takes_any_text() -> None:
-    assert set(PROBLEM_OF) == set(variables.BY_NAME) - NO_WRONG_VALUE
+    assert set(PROBLEM_OF) == set(settings.BY_NAME) - NO_WRONG_VALUE
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in PROBLEM_OF.items() for value in values]
 )
 def test_a_wrong_value_is_the_only_problem_and_names_its_variable(name: str, value: str) -> None:
-    found = variables.problems({**MINIMAL, name: value})
+    found = settings.problems({**MINIMAL, name: value})
     mine = [problem for problem in found if problem.variable == name]
     assert len(mine) == 1
     assert mine[0].example in mine[0].line()
@@ -74,17 +75,17 @@ def test_a_wrong_value_is_the_only_problem_and_names_its_variable(name: str, val
     assert {problem.variable for problem in found} <= ({name} | pair if name in pair else {name})
 
 
-@pytest.mark.parametrize("variable", variables.VARIABLES, ids=lambda variable: variable.name)
-def test_example_and_default_are_right_values(variable: variables.Variable) -> None:
-    if variable.parse is not variables.readable_file:
+@pytest.mark.parametrize("variable", settings.BY_NAME.values(), ids=lambda variable: variable.name)
+def test_example_and_default_are_right_values(variable: Variable) -> None:
+    if variable.parse is not parsers.readable_file:
         variable.parse(variable.example)
-    default = variables.default_of(variable.name, {})
+    default = variable.default_text({})
     if default is not None:
         variable.parse(default)
 
 
 def test_an_empty_environment_lists_each_required_variable() -> None:
-    found = variables.problems({})
+    found = settings.problems({})
     assert [problem.variable for problem in found] == [
         "TEMPORAL_SERVICE_ADDRESS",
         "AGENT_RUNNER_MODEL",
@@ -92,15 +93,14 @@ def test_an_empty_environment_lists_each_required_variable() -> None:
 
 
 def test_an_empty_value_counts_as_not_set() -> None:
-    assert variables.problems({**MINIMAL, "AGENT_RUNNER_MAX_STEPS": " "}) == []
-    found = variables.problems({**MINIMAL, "TEMPORAL_SERVICE_ADDRESS": ""})
+    assert settings.problems({**MINIMAL, "AGENT_RUNNER_MAX_STEPS": " "}) == []
+    found = settings.problems({**MINIMAL, "TEMPORAL_SERVICE_ADDRESS": ""})
     assert [problem.message for problem in found] == ["is required"]
 
 
 def test_cloud_mode_requires_more() -> None:
     needed = [
-        problem.variable
-        for problem in variables.problems({**MINIMAL, "AGENT_RUNNER_MODE": "cloud"})
+        problem.variable for problem in settings.problems({**MINIMAL, "AGENT_RUNNER_MODE": "cloud"})
     ]
     assert needed == [
         "DAYTONA_API_KEY",
@@ -110,7 +110,7 @@ def test_cloud_mode_requires_more() -> None:
         "AGENT_RUNNER_OAUTH_CLIENT_ID",
         "AGENT_RUNNER_OAUTH_CLIENT_SECRET",
     ]
-    assert variables.problems(CLOUD) == []
+    assert settings.problems(CLOUD) == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_cloud_mode_requires_more() -> None:
 )
 def test_the_provider_decides_which_key_is_required(model: str, missing: list[str]) -> None:
     environment = {"TEMPORAL_SERVICE_ADDRESS": "x:1", "AGENT_RUNNER_MODEL": model}
-    assert [problem.variable for problem in variables.problems(environment)] == missing
+    assert [problem.variable for problem in settings.problems(environment)] == missing
 
 
 def test_another_openai_server_needs_no_key() -> None:
@@ -132,25 +132,25 @@ def test_another_openai_server_needs_no_key() -> None:
         "AGENT_RUNNER_MODEL": "openai:x",
         "OPENAI_BASE_URL": "http://127.0.0.1:8000/v1",
     }
-    assert variables.problems(environment) == []
+    assert settings.problems(environment) == []
 
 
 def test_half_a_client_certificate_is_a_problem(tmp_path: Path) -> None:
     pem = tmp_path / "client.pem"
     pem.write_text("x")
-    found = variables.problems({**MINIMAL, "TEMPORAL_TLS_CERT_FILE": str(pem)})
+    found = settings.problems({**MINIMAL, "TEMPORAL_TLS_CERT_FILE": str(pem)})
     assert [problem.variable for problem in found] == ["TEMPORAL_TLS_KEY_FILE"]
 
 
 def test_certificates_without_tls_are_a_contradiction() -> None:
-    found = variables.problems(
+    found = settings.problems(
         {**MINIMAL, "TEMPORAL_TLS": "no", "TEMPORAL_TLS_SERVER_NAME": "temporal.example.com"}
     )
     assert [problem.variable for problem in found] == ["TEMPORAL_TLS"]
 
 
 def test_a_misspelt_variable_gets_a_suggestion() -> None:
-    assert variables.unknown({"AGENT_RUNNER_MAX_STEP": "1", "AGENT_RUNNER_SANDBOX_ID": "x"}) == {
+    assert settings.unknown({"AGENT_RUNNER_MAX_STEP": "1", "AGENT_RUNNER_SANDBOX_ID": "x"}) == {
         "AGENT_RUNNER_MAX_STEP": "AGENT_RUNNER_MAX_STEPS"
     }
 
@@ -161,4 +161,4 @@ def test_the_documentation_holds_this_table() -> None:
     document = next(path for path in documents if path.is_file())
     lines = document.read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith("|")]
-    assert rows == variables.markdown_table().splitlines()
+    assert rows == settings.markdown_table().splitlines()

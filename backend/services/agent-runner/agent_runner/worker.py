@@ -1,6 +1,6 @@
-"""The Temporal workers of this process: one on the shared task queue, one on a queue of its own.
+"""The Temporal workers of this process: one on the shared task queue, one on a private queue.
 
-What is tied to this process (local sandboxes, threads in memory) is worked on through its own
+Work on what is tied to this process (local sandboxes, threads in memory) goes through the private
 queue.
 """
 
@@ -26,7 +26,6 @@ from agent_runner.activities import Activities
 from agent_runner.services import Services
 from agent_runner.settings import Settings
 from agent_runner.stop_signals import StopSignals
-from agent_runner.worker_process import STOPPED_TURNS_SECONDS
 from agent_runner.workflows import WORKFLOWS
 
 log = logs.get(__name__)
@@ -35,6 +34,10 @@ _T = TypeVar("_T")
 
 _HEARTBEAT_INTERVAL: Final = timedelta(seconds=1)
 """Cancellation reaches an activity with the answer to a heartbeat."""
+
+_STOPPED_TURNS_SECONDS: Final = 10.0
+"""After the grace period: how long stopped turns may take to kill their commands and report to
+Temporal."""
 
 _TIED_ACTIVITY_SLOTS: Final = 100
 """Beside the turns, which wait for their own slots: clean-up must never queue behind them."""
@@ -125,7 +128,7 @@ async def _work(
         warm_up.start(settings)
         await _unless(stop, failure)
     log.info("worker_draining", signal=signals.received, grace_seconds=settings.shutdown_grace)
-    limit = settings.shutdown_grace + STOPPED_TURNS_SECONDS
+    limit = settings.shutdown_grace + _STOPPED_TURNS_SECONDS
     _, late = await asyncio.wait(
         [asyncio.create_task(worker.shutdown()) for worker in both], timeout=limit
     )

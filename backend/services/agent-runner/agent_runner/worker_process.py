@@ -6,14 +6,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Final
 
 from agent_runner import exit_codes, processes
 from agent_runner.stop_signals import StopSignals
-
-STOPPED_TURNS_SECONDS: Final = 10.0
-"""After the grace period: how long stopped turns may take to kill their commands and say so to
-Temporal."""
 
 
 def _end_now(number: int) -> None:
@@ -25,7 +20,7 @@ def run() -> int:
     """Run the worker until a signal stops it. The configuration has been checked."""
     signals = StopSignals(_end_now)
     signals.install()
-    from agent_runner import logs, settings, variables
+    from agent_runner import logs, settings
 
     configured = settings.load()
     logs.configure(
@@ -34,7 +29,7 @@ def run() -> int:
         secrets=configured.secret_values(),
     )
     log = logs.get(__name__)
-    for name, near in variables.unknown(os.environ).items():
+    for name, near in settings.unknown(os.environ).items():
         log.warning("unknown_variable", name=name, did_you_mean=near)
     from agent_runner import temporal_connection, worker
 

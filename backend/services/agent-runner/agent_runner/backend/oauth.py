@@ -40,7 +40,7 @@ class TokenSource:
         self._scope = settings.oauth_scope
         self._client = AsyncOAuth2Client(
             client_id=settings.oauth_client_id,
-            client_secret=secret.get_secret_value(),
+            client_secret=secret,
             scope=settings.oauth_scope,
             timeout=10,
         )

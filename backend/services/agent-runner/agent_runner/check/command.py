@@ -12,7 +12,7 @@ from agent_runner.check import checks
 from agent_runner.logs import Redactor
 from agent_runner.services import Services
 from agent_runner.stop_signals import StopSignals
-from agent_runner.variables import BY_NAME, Problem
+from agent_runner.variables import Problem
 
 
 def run(problems: Sequence[Problem], *, as_json: bool) -> int:
@@ -60,7 +60,7 @@ async def _run_all(
 def _leave_out(problems: Sequence[Problem], environment: MutableMapping[str, str]) -> None:
     """Drop wrong values, so that what does not depend on them can still be tested."""
     for problem in problems:
-        if problem.variable in BY_NAME:
+        if problem.variable in settings.BY_NAME:
             environment.pop(problem.variable, None)
 
 

@@ -32,7 +32,7 @@ from agent_runner.shell import Capture
 if TYPE_CHECKING:
     from daytona import AsyncSandbox
 
-    from agent_runner.sandbox.local import CommandLimits
+    from agent_runner.shell import CommandLimits
 
 
 class DaytonaBackend(BaseSandbox):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent_runner import logs
 from agent_runner.errors import SandboxUnavailable
-from agent_runner.sandbox.local import CommandLimits
 from agent_runner.settings import Settings
+from agent_runner.shell import CommandLimits
 
 if TYPE_CHECKING:
     from daytona import AsyncDaytona, AsyncSandbox
@@ -21,7 +21,7 @@ log = logs.get(__name__)
 
 _LABEL: Final = "agent-runner"
 _AUTO_STOP_MINUTES: Final = 30
-"""A sandbox that nobody uses for so long stops, and is deleted as it is ephemeral: the net under a
+"""A sandbox unused for this long stops, and is then deleted because it is ephemeral: the net under a
 lost worker."""
 
 _CREATE_TIMEOUT_SECONDS: Final = 100
@@ -44,11 +44,10 @@ class DaytonaSandboxes:
             # heavy: only when a sandbox is needed
             from daytona import AsyncDaytona, DaytonaConfig
 
-            key = self._settings.daytona_api_key
             with _no_dotenv_of_the_sdk():
                 self._client = AsyncDaytona(
                     DaytonaConfig(
-                        api_key=key.get_secret_value() if key else None,
+                        api_key=self._settings.daytona_api_key,
                         api_url=self._settings.daytona_api_url,
                         target=self._settings.daytona_target,
                     )

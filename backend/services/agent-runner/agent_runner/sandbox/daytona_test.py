@@ -8,16 +8,16 @@ import pytest
 
 from agent_runner.errors import SandboxUnavailable
 from agent_runner.sandbox.daytona_provider import DaytonaSandboxes
-from agent_runner.sandbox.local import CommandLimits
+from agent_runner.shell import CommandLimits
 from agent_runner.testing_support import MINIMAL, run, settings_of
-from support.daytona_server import DaytonaServer
+from support.fake_daytona import FakeDaytona
 
 LIMITS = CommandLimits(timeout=20, output=2_000)
 
 
 @pytest.fixture
-def server() -> Iterator[DaytonaServer]:
-    with DaytonaServer(api_key="dtn_test-0123") as running:
+def server() -> Iterator[FakeDaytona]:
+    with FakeDaytona(api_key="dtn_test-0123") as running:
         yield running
 
 
@@ -35,7 +35,7 @@ def provider(
 
 
 def test_files_and_commands_in_a_remote_sandbox(
-    server: DaytonaServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeDaytona, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandboxes = provider(monkeypatch, server.api_url)
 
@@ -95,7 +95,7 @@ def test_files_and_commands_in_a_remote_sandbox(
 
 
 def test_the_probe_makes_uses_and_removes_one(
-    server: DaytonaServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeDaytona, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandboxes = provider(monkeypatch, server.api_url)
 
@@ -109,7 +109,7 @@ def test_the_probe_makes_uses_and_removes_one(
 
 
 def test_a_refused_key_and_a_dead_address_say_where(
-    server: DaytonaServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeDaytona, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for url, key in ((server.api_url, "dtn_wrong-0123"), ("http://127.0.0.1:1/api", "dtn_x-0123")):
         sandboxes = provider(monkeypatch, url, key)
@@ -125,7 +125,7 @@ def test_a_refused_key_and_a_dead_address_say_where(
 
 
 def test_the_sdk_does_not_change_the_environment(
-    server: DaytonaServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: FakeDaytona, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # it reads .env by itself, with the file winning
     (tmp_path / ".env").write_text("OPENAI_API_KEY=from-the-file\nNEW_NAME=x\n")

@@ -10,12 +10,12 @@ import stat
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent_runner import logs, processes
 from agent_runner.errors import SandboxUnavailable
+from agent_runner.shell import CommandLimits
 
 if TYPE_CHECKING:
     from deepagents.backends.protocol import SandboxBackendProtocol
@@ -24,15 +24,6 @@ log = logs.get(__name__)
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _OWNED: Final = re.compile(r"worker-(?P<pid>[0-9]+)-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True)
-class CommandLimits:
-    """Limits of a shell command: seconds, bytes, and the variables that it gets from the worker."""
-
-    timeout: float
-    output: int
-    environment: tuple[str, ...] = ()
 
 
 class LocalSandboxes:
@@ -90,7 +81,7 @@ class LocalSandboxes:
             log.info("orphaned_sandboxes_removed", directory=str(entry))
 
     def directory(self, sandbox_id: str) -> Path:
-        """The sandbox' directory, whether it exists or not."""
+        """The sandbox's directory, whether it exists or not."""
         self.prepare()
         assert self._own is not None
         if not _KEY.fullmatch(sandbox_id):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deepagents.backends import FilesystemBackend
 from deepagents.backends.protocol import (
@@ -30,9 +29,7 @@ from deepagents.backends.protocol import (
 
 from agent_runner import processes, shell
 from agent_runner.sandbox.paths import OutsideSandbox, inside
-
-if TYPE_CHECKING:
-    from agent_runner.sandbox.local import CommandLimits
+from agent_runner.shell import CommandLimits
 
 
 class LocalBackend(SandboxBackendProtocol):

@@ -9,8 +9,9 @@ import pytest
 
 from agent_runner import processes
 from agent_runner.errors import SandboxUnavailable
-from agent_runner.sandbox.local import CommandLimits, LocalSandboxes, remove_tree
+from agent_runner.sandbox.local import LocalSandboxes, remove_tree
 from agent_runner.sandbox.paths import OutsideSandbox, inside
+from agent_runner.shell import CommandLimits
 from agent_runner.testing_support import run
 
 LIMITS = CommandLimits(timeout=20, output=10_000)

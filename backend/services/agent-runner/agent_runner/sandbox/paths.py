@@ -16,7 +16,7 @@ def inside(root: Path, path: str) -> Path:
     still one is part of a loop.
 
     Raises:
-        OutsideSandbox: it would leave `root` (which must be resolved already), or is no path.
+        OutsideSandbox: it would leave `root` (which must be resolved already), or is not a path.
     """
     if "\0" in path:
         raise OutsideSandbox(f"Error: {path!r} is not a path")

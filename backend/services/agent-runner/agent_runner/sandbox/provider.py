@@ -13,7 +13,7 @@ class SandboxProvider(Protocol):
     """Makes, opens and removes sandboxes of one kind.
 
     Raises:
-        SandboxUnavailable: what was asked for could not be done; it may succeed later or elsewhere.
+        SandboxUnavailable: the request could not be carried out; it may succeed later or elsewhere.
     """
 
     @property
