@@ -42,9 +42,10 @@ from comparison.command_line import (
 )
 from comparison.growth import Growth, Step, bars, document, table, verdicts
 from comparison.processes import CommandFailed, measure
-from comparison.subjects import REPOSITORY, Generated, Subject, ThisRepository
-from comparison.workspaces import SURROUNDINGS, builder_environment, share_wheel_caches
+from comparison.subjects import Generated, Subject, ThisRepository
+from comparison.workspaces import SURROUNDINGS, share_wheel_caches
 from support.cache_server import CacheServer, make_python
+from support.clones import REPOSITORY, builder_environment
 from support.ports import free_port
 from support.tcp_proxy import TcpProxy
 
@@ -62,7 +63,8 @@ class Clone:
         self._folder = folder
         home = folder / "home"
         home.mkdir(parents=True)
-        self._environment = builder_environment(os.environ, home, SURROUNDINGS[0]) | {
+        self._environment = builder_environment(os.environ, home) | {
+            "TZ": SURROUNDINGS[0].time_zone,
             "PANTS_SETUP_CACHE": str(launcher),
             "PANTS_PANTSRC": "false",
             "PANTS_NAMED_CACHES_DIR": str(folder / "caches"),

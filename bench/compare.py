@@ -104,7 +104,7 @@ class Bench:
         return ours.interpreter(self._launcher_cache)
 
     def _clone(self, name: str, surroundings: Surroundings) -> Clone:
-        return Clone(REPOSITORY, self._commit, self._folder / name, surroundings)
+        return Clone(self._commit, self._folder / name, surroundings)
 
     @contextmanager
     def _ours(self, name: str, surroundings: Surroundings) -> Iterator[tuple[Ours, Clone]]:

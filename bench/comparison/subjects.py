@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from comparison.workspaces import CHANGED_MODULE
 from support import monorepo
+from support.clones import REPOSITORY, clone
 
 _CHANGE: Final = "CHANGED_BY_BENCHMARK = 1\n"
 
@@ -76,11 +76,7 @@ class ThisRepository:
         return f"{self.kind} and {further} more over its lock" if further else self.kind
 
     def make(self, root: Path) -> None:
-        for command in (
-            ["git", "clone", "--quiet", "--no-checkout", str(REPOSITORY), str(root)],
-            ["git", "-C", str(root), "checkout", "--quiet", "--detach", self.commit],
-        ):
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        clone(self.commit, root)
         monorepo.add_services(
             root / "backend/services",
             [
@@ -91,9 +87,6 @@ class ThisRepository:
 
     def change_line(self, root: Path) -> None:
         _append(root / CHANGED_MODULE)
-
-
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 
 
 def _append(module: Path) -> None:

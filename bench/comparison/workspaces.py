@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from comparison.processes import Usage, measure
+from support.clones import builder_environment, clone
 
 LOCK: Final = Path("3rdparty/python/agent-runner.lock")
 PYINSTALLER_LOCK: Final = Path("3rdparty/python/pyinstaller.lock")
 BUMPED: Final = Path("bench/bumped.lock")
 CHANGED_MODULE: Final = Path("backend/services/agent-runner/agent_runner/settings.py")
-
-# What the caller's shell says about builds must not reach them.
-_DROPPED: Final = re.compile(r"PANTS_|PYTHON|VIRTUAL_ENV|XDG_|PYINSTALLER_|SOURCE_DATE_EPOCH")
 
 
 class BenchError(Exception):
@@ -38,19 +35,6 @@ SURROUNDINGS: Final = (
     Surroundings(0o077, "Asia/Kathmandu"),
     Surroundings(0o002, "America/St_Johns"),
 )
-
-
-def builder_environment(
-    caller: Mapping[str, str], home: Path, surroundings: Surroundings
-) -> dict[str, str]:
-    """The caller's environment with a home directory of its own, without settings of builds."""
-    kept = {name: value for name, value in caller.items() if not _DROPPED.match(name)}
-    if "PIP_CONFIG_FILE" not in kept:
-        # The user's index stays known although HOME is another one.
-        for candidate in (".config/pip/pip.conf", ".pip/pip.conf"):
-            if (path := Path(caller["HOME"], candidate)).is_file():
-                kept["PIP_CONFIG_FILE"] = str(path)
-    return {**kept, "HOME": str(home), "TZ": surroundings.time_zone}
 
 
 def share_wheel_caches(folder: Path, shared: Path) -> None:
@@ -79,21 +63,15 @@ def replace_pin(lock: str, pin: str) -> str:
 class Clone:
     """A clone of the repository with a home directory of its own, and a log of what ran in it."""
 
-    def __init__(
-        self, repository: Path, commit: str, folder: Path, surroundings: Surroundings
-    ) -> None:
+    def __init__(self, commit: str, folder: Path, surroundings: Surroundings) -> None:
         self.root = folder / "clone"
         self.log = folder / "log"
         self.surroundings = surroundings
         home = folder / "home"
         home.mkdir(parents=True)
-        self.environment = builder_environment(os.environ, home, surroundings)
-        # Not measured: both sides need it, and it is no part of a build.
-        for command in (
-            ["git", "clone", "--quiet", "--no-checkout", str(repository), str(self.root)],
-            ["git", "-C", str(self.root), "checkout", "--quiet", "--detach", commit],
-        ):
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        self.environment = builder_environment(os.environ, home) | {"TZ": surroundings.time_zone}
+        # Not measured: both sides need it, and it is not part of a build.
+        clone(commit, self.root)
 
     def run(
         self,

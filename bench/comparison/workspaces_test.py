@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
 from comparison.ours import TEN, ten_files
-from comparison.workspaces import SURROUNDINGS, builder_environment, replace_pin
+from comparison.workspaces import replace_pin
 
 LOCK = """\
 idna==3.20 \\
@@ -37,26 +36,6 @@ def test_pin_is_replaced_with_its_hashes() -> None:
 def test_pin_that_changes_nothing(pin: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace_pin(LOCK, pin)
-
-
-def test_builders_do_not_see_the_callers_settings(tmp_path: Path) -> None:
-    caller = {
-        "HOME": str(tmp_path),
-        "PATH": "/bin",
-        "PANTS_CONFIG_FILES": "x",
-        "PYTHONPATH": "bench",
-        "XDG_CACHE_HOME": "/cache",
-    }
-    found = builder_environment(caller, Path("/elsewhere"), SURROUNDINGS[0])
-    assert found == {"HOME": "/elsewhere", "PATH": "/bin", "TZ": "UTC"}
-
-
-def test_users_index_is_known_in_another_home(tmp_path: Path) -> None:
-    settings = tmp_path / ".config/pip/pip.conf"
-    settings.parent.mkdir(parents=True)
-    settings.touch()
-    found = builder_environment({"HOME": str(tmp_path)}, Path("/elsewhere"), SURROUNDINGS[0])
-    assert found["PIP_CONFIG_FILE"] == str(settings)
 
 
 def test_ten_different_programs_with_a_target_each() -> None:

@@ -8,13 +8,13 @@ import pytest
 from temporalio.exceptions import CancelledError
 
 from support import process_table
-from support.model_server import ModelServer, ToolCall, call, calls, error, hang, text
+from support.fake_models import FakeModels, ToolCall, call, calls, error, hang, text
 from support.workers import API_KEY, StartWorker, Worker
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "ollama"])
 def test_files_and_commands_share_a_sandbox_that_is_gone_afterwards(
-    worker: Worker, models: ModelServer, model: str, provider: str
+    worker: Worker, models: FakeModels, model: str, provider: str
 ) -> None:
     script = models.play(
         call("write_file", file_path="/notes/grüße.txt", content="für dich\n"),
@@ -49,7 +49,7 @@ def test_files_and_commands_share_a_sandbox_that_is_gone_afterwards(
 
 
 def test_usage_is_summed_over_the_model_calls(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     models.play(call("ls", path="/"), text("nothing", input_tokens=100), model=model)
     result = worker.agents.turn("look", model=f"anthropic:{model}").result()
@@ -57,7 +57,7 @@ def test_usage_is_summed_over_the_model_calls(
 
 
 def test_a_thread_remembers_and_an_unknown_one_fails(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(text("Hello Ada"), text("You are Ada"), model=model)
     first = worker.agents.turn("I am Ada", model=f"openai:{model}").result()
@@ -74,7 +74,7 @@ def test_a_thread_remembers_and_an_unknown_one_fails(
 
 
 def test_progress_is_streamed_while_the_model_speaks(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     gate = threading.Event()
     models.play(
@@ -95,7 +95,7 @@ def test_progress_is_streamed_while_the_model_speaks(
     assert turn.result()["text"] == "first words and the rest"
 
 
-def test_the_signal_cancels_a_model_call(worker: Worker, models: ModelServer, model: str) -> None:
+def test_the_signal_cancels_a_model_call(worker: Worker, models: FakeModels, model: str) -> None:
     script = models.play(hang(), model=model)
     turn = worker.agents.turn("wait", model=f"openai:{model}")
     script.wait_for_requests(1)
@@ -107,7 +107,7 @@ def test_the_signal_cancels_a_model_call(worker: Worker, models: ModelServer, mo
 
 
 def test_the_signal_kills_a_running_command_with_all_its_children(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     models.play(call("execute", command="sleep 86399 & sleep 86399; wait"), model=model)
     turn = worker.agents.turn("sleep", model=f"openai:{model}")
@@ -131,7 +131,7 @@ def wait_for_command(command: str, count: int) -> None:
 
 
 def test_temporals_own_cancellation_cleans_up_too(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(hang(), model=model)
     turn = worker.agents.turn("wait", model=f"openai:{model}")
@@ -143,7 +143,7 @@ def test_temporals_own_cancellation_cleans_up_too(
 
 
 def test_a_passing_model_failure_is_retried_while_no_tool_has_run(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(
         *(error(status, "try later", retry_after=0) for status in (503, 429, 500, 408)),
@@ -156,7 +156,7 @@ def test_a_passing_model_failure_is_retried_while_no_tool_has_run(
 
 
 def test_a_turn_whose_tool_has_run_is_not_repeated(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play_rule(
         lambda request: (
@@ -197,7 +197,7 @@ def test_wrong_input_names_its_field_and_is_not_retried(
     ("status", "type_"), [(400, "ModelRejected"), (401, "ModelRejected"), (404, "ModelRejected")]
 )
 def test_a_refused_request_fails_at_once_with_the_endpoints_words(
-    worker: Worker, models: ModelServer, model: str, status: int, type_: str
+    worker: Worker, models: FakeModels, model: str, status: int, type_: str
 ) -> None:
     script = models.play(error(status, "not like this"), model=model)
     failure = worker.agents.turn("hi", model=f"openai:{model}").failure()
@@ -208,7 +208,7 @@ def test_a_refused_request_fails_at_once_with_the_endpoints_words(
 
 
 def test_a_turn_that_takes_too_long_or_too_many_steps_is_ended(
-    start_worker: StartWorker, models: ModelServer, model: str
+    start_worker: StartWorker, models: FakeModels, model: str
 ) -> None:
     worker = start_worker(AGENT_RUNNER_MAX_STEPS="4")
     script = models.play_rule(lambda _: call("ls", path="/"), model=model)
@@ -222,7 +222,7 @@ def test_a_turn_that_takes_too_long_or_too_many_steps_is_ended(
 
 
 def test_no_tool_leaves_the_sandbox_and_commands_see_no_secrets(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(
         call("execute", command="ln -s / out; env; pwd"),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from support.agent_runner import AgentRunner, python_environment
-from support.cloud_backend import CLIENT_SECRET, CloudBackend
-from support.daytona_server import DaytonaServer
+from support.fake_backend import CLIENT_SECRET, FakeBackend
+from support.fake_daytona import FakeDaytona
 from support.loopback import closed_port
 from support.mcp_servers import http_server, stdio_server
 from support.process import RunningProcess
@@ -49,7 +49,7 @@ def test_a_local_worker_that_would_work(program: AgentRunner, environment: dict[
 def test_a_cloud_worker_that_would_work(
     program: AgentRunner, environment: dict[str, str], redis_server: RedisServer
 ) -> None:
-    with CloudBackend() as backend, DaytonaServer() as daytona, http_server() as mcp:
+    with FakeBackend() as backend, FakeDaytona() as daytona, http_server() as mcp:
         process = program.run(
             "check",
             **environment

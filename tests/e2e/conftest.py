@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.agent_runner import AgentRunner, find_command
-from support.model_server import ModelServer
+from support.fake_models import FakeModels
 from support.redis_server import RedisServer
 from support.temporal_server import TemporalServer
 from support.workers import API_KEY, StartWorker, Worker, running_worker, settings
@@ -45,8 +45,8 @@ def temporal() -> Iterator[TemporalServer]:
 
 
 @pytest.fixture(scope="session")
-def models() -> Iterator[ModelServer]:
-    with ModelServer(api_key=API_KEY) as server:
+def models() -> Iterator[FakeModels]:
+    with FakeModels(api_key=API_KEY) as server:
         yield server
 
 
@@ -70,7 +70,7 @@ def program(command: tuple[str, ...], tmp_path: Path) -> AgentRunner:
 
 
 @pytest.fixture
-def environment(temporal: TemporalServer, models: ModelServer, tmp_path: Path) -> dict[str, str]:
+def environment(temporal: TemporalServer, models: FakeModels, tmp_path: Path) -> dict[str, str]:
     """A complete configuration."""
     return settings(temporal, models, tmp_path)
 
@@ -79,10 +79,10 @@ def environment(temporal: TemporalServer, models: ModelServer, tmp_path: Path) -
 def worker(
     command: tuple[str, ...],
     temporal: TemporalServer,
-    models: ModelServer,
+    models: FakeModels,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Worker]:
-    """The worker that tests share; every test uses a model name of its own."""
+    """The worker that tests share; every test uses its own model name."""
     program = AgentRunner(command, tmp_path_factory.mktemp("shared-worker"))
     whole = settings(temporal, models, program.temporary)
     with running_worker(program, whole) as shared:

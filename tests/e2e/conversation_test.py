@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from support.model_server import ModelServer, call, error, hang, text
+from support.fake_models import FakeModels, call, error, hang, text
 from support.workers import Worker
 
 
 def test_messages_are_answered_in_order_over_one_thread_and_sandbox(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(
         call("write_file", file_path="/a.txt", content="kept"),
@@ -32,7 +32,7 @@ def test_messages_are_answered_in_order_over_one_thread_and_sandbox(
 
 
 def test_cancelling_or_failing_a_turn_leaves_the_conversation_open(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(hang(), error(400, "bad idea"), text("fine"), model=model)
     talk = worker.agents.conversation(message="first", model=f"openai:{model}")

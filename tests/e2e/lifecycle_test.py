@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from support.agent_runner import AgentRunner, wait_for_event
-from support.model_server import ModelServer, call, hang, text
+from support.fake_models import FakeModels, call, hang, text
 from support.redis_server import RedisServer
 from support.workers import StartWorker, Worker
 
@@ -45,7 +45,7 @@ def test_a_signal_before_the_worker_polls_is_not_lost(
 
 
 def test_a_running_turn_may_finish_after_sigterm(
-    start_worker: StartWorker, program: AgentRunner, models: ModelServer, model: str
+    start_worker: StartWorker, program: AgentRunner, models: FakeModels, model: str
 ) -> None:
     gate = threading.Event()
     script = models.play(
@@ -73,7 +73,7 @@ def test_a_running_turn_may_finish_after_sigterm(
 def test_a_turn_that_outlasts_the_grace_is_stopped_and_repeated_elsewhere(
     start_worker: StartWorker,
     program: AgentRunner,
-    models: ModelServer,
+    models: FakeModels,
     model: str,
     redis_server: RedisServer,
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_turn_that_outlasts_the_grace_is_stopped_and_repeated_elsewhere(
 
 
 def test_a_command_is_killed_when_the_grace_is_over(
-    start_worker: StartWorker, program: AgentRunner, models: ModelServer, model: str
+    start_worker: StartWorker, program: AgentRunner, models: FakeModels, model: str
 ) -> None:
     models.play(call("execute", command="touch started; sleep 86398"), model=model)
     worker = start_worker(AGENT_RUNNER_SHUTDOWN_GRACE_SECONDS="0.5")
@@ -105,7 +105,7 @@ def test_a_command_is_killed_when_the_grace_is_over(
 
 
 def test_a_second_signal_ends_it_at_once(
-    start_worker: StartWorker, program: AgentRunner, models: ModelServer, model: str
+    start_worker: StartWorker, program: AgentRunner, models: FakeModels, model: str
 ) -> None:
     script = models.play(hang(), model=model)
     worker = start_worker(AGENT_RUNNER_SHUTDOWN_GRACE_SECONDS="3600")
@@ -120,7 +120,7 @@ def test_a_second_signal_ends_it_at_once(
 
 
 def test_killing_the_outer_process_of_a_one_file_program_ends_the_inner_one(
-    start_worker: StartWorker, program: AgentRunner, models: ModelServer, model: str
+    start_worker: StartWorker, program: AgentRunner, models: FakeModels, model: str
 ) -> None:
     """The started process unpacks, and waits for the program proper: its child."""
     if sys.platform != "linux" or not program.frozen:

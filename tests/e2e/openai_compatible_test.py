@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.model_server import Dialect, ModelServer, Reply, ToolCall, text
+from support.fake_models import Dialect, FakeModels, Reply, ToolCall, text
 from support.workers import StartWorker, Worker
 
 DIALECTS = {
@@ -24,7 +24,7 @@ DIALECTS = {
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS.keys())
 def test_a_turn_with_a_tool_call_works(
-    worker: Worker, models: ModelServer, model: str, dialect: Dialect
+    worker: Worker, models: FakeModels, model: str, dialect: Dialect
 ) -> None:
     tool = ToolCall("execute", {"command": "echo grüße"})
     reply = Reply(tool_calls=(tool,), dialect=dialect)
@@ -45,7 +45,7 @@ def test_a_turn_with_a_tool_call_works(
     "dialect", [Dialect(), Dialect(usage=False, null_content=False)], ids=["plain", "bare"]
 )
 def test_without_streaming(
-    start_worker: StartWorker, models: ModelServer, model: str, dialect: Dialect
+    start_worker: StartWorker, models: FakeModels, model: str, dialect: Dialect
 ) -> None:
     worker = start_worker(AGENT_RUNNER_MODEL_STREAMING="false")
     tool = ToolCall("execute", {"command": "echo grüße"})
@@ -58,13 +58,13 @@ def test_without_streaming(
 
 
 def test_a_server_without_keys(start_worker: StartWorker) -> None:
-    with ModelServer([text("no key needed")]) as keyless:
+    with FakeModels([text("no key needed")]) as keyless:
         worker = start_worker(OPENAI_BASE_URL=keyless.base_url, OPENAI_API_KEY="")
         assert worker.agents.turn("go").result()["text"] == "no key needed"
 
 
 def test_arguments_that_are_no_json_go_back_to_the_model(
-    worker: Worker, models: ModelServer, model: str
+    worker: Worker, models: FakeModels, model: str
 ) -> None:
     script = models.play(
         Reply(tool_calls=(ToolCall("execute", '{"command": "echo'),)),

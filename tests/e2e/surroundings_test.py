@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.agent_runner import AgentRunner, events
-from support.model_server import ModelServer, call, text
+from support.fake_models import FakeModels, call, text
 from support.workers import running_worker
 
 SURROUNDINGS = {
@@ -38,7 +38,7 @@ SURROUNDINGS = {
 def test_a_turn_with_non_ascii_text_works(
     program: AgentRunner,
     environment: dict[str, str],
-    models: ModelServer,
+    models: FakeModels,
     model: str,
     more: dict[str, str],
 ) -> None:
@@ -137,7 +137,7 @@ def test_spaces_and_non_ascii_in_the_path_of_the_executable(
 
 
 def test_the_file_mode_mask_of_the_caller_does_not_open_sandboxes(
-    program: AgentRunner, environment: dict[str, str], models: ModelServer, model: str
+    program: AgentRunner, environment: dict[str, str], models: FakeModels, model: str
 ) -> None:
     script = models.play(call("execute", command="stat -c %a . ; umask"), text("ok"), model=model)
     before = os.umask(0)

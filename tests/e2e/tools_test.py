@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 
 from support.agent_runner import python_environment
-from support.cloud_backend import CLIENT_SECRET, CloudBackend
-from support.daytona_server import DaytonaServer
+from support.fake_backend import CLIENT_SECRET, FakeBackend
+from support.fake_daytona import FakeDaytona
+from support.fake_models import FakeModels, call, text
 from support.mcp_servers import http_server, stdio_server
-from support.model_server import ModelServer, call, text
 from support.redis_server import RedisServer
 from support.workers import StartWorker
 
 
 def test_mcp_servers_by_stdio_and_http_are_tools(
-    start_worker: StartWorker, models: ModelServer, model: str
+    start_worker: StartWorker, models: FakeModels, model: str
 ) -> None:
     script = models.play(
         call("near_repeat", text="grüße", times=2),
@@ -39,12 +39,12 @@ def test_mcp_servers_by_stdio_and_http_are_tools(
 
 
 def test_daytona_is_a_sandbox_with_files_and_commands(
-    start_worker: StartWorker, models: ModelServer, model: str
+    start_worker: StartWorker, models: FakeModels, model: str
 ) -> None:
     """Reading a file goes through `multipart.MultipartSegment`, the import that a frozen program
     can lose to python-multipart's shim of the same name."""
     fill = "head -c 300000 /dev/zero | tr '\\0' x >> notes/a.txt"
-    with DaytonaServer() as daytona:
+    with FakeDaytona() as daytona:
         script = models.play(
             call("write_file", file_path="/notes/a.txt", content="für dich\n"),
             call("execute", command=f"{fill}; wc -c < notes/a.txt; echo $OPENAI_API_KEY"),
@@ -73,10 +73,10 @@ def test_daytona_is_a_sandbox_with_files_and_commands(
 
 
 def test_cloud_mode_reports_to_the_backend_and_keeps_threads_in_redis(
-    start_worker: StartWorker, models: ModelServer, model: str, redis_server: RedisServer
+    start_worker: StartWorker, models: FakeModels, model: str, redis_server: RedisServer
 ) -> None:
     script = models.play(text("Hello Ada"), text("You are Ada"), model=model)
-    with CloudBackend() as backend, DaytonaServer() as daytona:
+    with FakeBackend() as backend, FakeDaytona() as daytona:
         cloud = backend.environment | {
             "DAYTONA_API_URL": daytona.api_url,
             "DAYTONA_API_KEY": daytona.api_key,

@@ -1,6 +1,6 @@
 """A build for the emulated platforms that is interrupted or killed: what is left, and what the next one makes.
 
-Pants runs in a workplace of its own, on a tiny monorepo, with qemu and Wine as they are. Needs Linux, root or user
+Pants runs in a separate workplace, on a tiny monorepo, with qemu and Wine as they are. Needs Linux, root or user
 namespaces, and the packages that docs/platforms.md lists; `make test-interrupted`, since a build inside of Pants' own
 test would wait for it.
 """
@@ -66,7 +66,7 @@ class Builds:
         self.place = Workplace(folder, launcher, self._caches)
 
     def start(self, settings: Mapping[str, str], *, daemon: bool = False) -> subprocess.Popen[str]:
-        """Its sandboxes lie in a folder of their own: those of a Pants that was killed stay for ever."""
+        """Its sandboxes get a separate folder: those of a killed Pants stay forever."""
         shutil.rmtree(self.place.root / "dist", ignore_errors=True)
         self._sandboxes = Path(tempfile.mkdtemp(prefix="sandboxes-", dir=self._folder))
         return self.place.start(

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from support.agent_runner import AgentRunner, wait_for_event
+from support.fake_models import FakeModels, call, text
 from support.launchers import Launcher, find_executable, host_platform, launcher_for
-from support.model_server import ModelServer, call, text
 from support.temporal_server import TemporalServer
 from support.workers import API_KEY, running_worker, settings
 
@@ -42,14 +42,14 @@ def program(launcher: Launcher, temporary: Path) -> AgentRunner:
 
 
 @pytest.fixture(scope="session")
-def models() -> Iterator[ModelServer]:
-    with ModelServer(api_key=API_KEY) as server:
+def models() -> Iterator[FakeModels]:
+    with FakeModels(api_key=API_KEY) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def environment(
-    launcher: Launcher, models: ModelServer, temporary: Path
+    launcher: Launcher, models: FakeModels, temporary: Path
 ) -> Iterator[dict[str, str]]:
     sandboxes = launcher.seen(temporary / "sandboxes")
     with TemporalServer() as temporal:
@@ -91,7 +91,7 @@ def test_check_tells_what_works_and_what_is_missing(
 def test_a_turn_ends_and_the_worker_stops_at_a_signal(
     program: AgentRunner,
     environment: dict[str, str],
-    models: ModelServer,
+    models: FakeModels,
     number: signal.Signals,
 ) -> None:
     model = f"scripted-{number.name}"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.cache_builds import REPOSITORY, Filled, StartServer, Workplace
+from support.cache_builds import Filled, StartServer, Workplace
 from support.cache_server import CacheServer, make_python
+from support.clones import REPOSITORY
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from support.cache_builds import REPOSITORY, Build, Filled, StartServer, Workplace
+from support.cache_builds import Build, Filled, StartServer, Workplace
 from support.cache_server import CacheServer
+from support.clones import REPOSITORY
 from support.ports import free_port
 from support.tcp_proxy import Failure, TcpProxy
 
@@ -96,7 +97,7 @@ _SMALL_DISK = (
     reason="needs Linux and the right to make a mount namespace",
 )
 def test_a_full_disk(filled: Filled, workplace: Workplace, tmp_path: Path) -> None:
-    """What fits is stored, what does not is said, and the next build takes what there is."""
+    """What fits is stored, what does not is reported, and the next build uses what was stored."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with CacheServer(

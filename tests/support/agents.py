@@ -1,7 +1,7 @@
 """A client of agent-runner's workflows, as the service's README documents them.
 
 Any Temporal SDK could be the client, so nothing of the service is imported: workflows, signals and
-queries are named, and payloads are plain JSON. The methods block; they run on a loop of their own.
+queries are named, and payloads are plain JSON. The methods block; they run on a private event loop.
 """
 
 from __future__ import annotations

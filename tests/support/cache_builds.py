@@ -1,11 +1,10 @@
-"""Builds of a small monorepo by Pants, each with a local store of its own."""
+"""Builds of a small monorepo by Pants, each with its own local store."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,12 +15,10 @@ from typing import Final
 
 from support import monorepo
 from support.cache_server import CacheServer
+from support.clones import REPOSITORY, builder_environment
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 BOUND_S: Final = 900.0
 """No build may take longer, whatever its cache does, in seconds."""
-
-_DROPPED: Final = re.compile(r"PANTS_|PYTHON|VIRTUAL_ENV|XDG_")
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Build:
 
 
 class Workplace:
-    """A clone at `folder` with a home directory, a local store and caches of its own.
+    """A clone at `folder` with a home directory, a local store and caches.
 
     launcher: where the launcher `pants` has its installations. caches: Pants' named caches, for
     builds that need not be without them; None: new ones. data_bytes: what the program carries.
@@ -99,7 +96,7 @@ class Workplace:
         prefix: tuple[str, ...] = (),
         daemon: bool = False,
     ) -> subprocess.Popen[str]:
-        """The same in a session of its own, not waited for; its two streams are one pipe."""
+        """The same in a separate session, not waited for; its two streams are one pipe."""
         return subprocess.Popen(
             [*prefix, "./pants", *(() if daemon else ("--no-pantsd",)), "package", "::"],
             cwd=self.root,
@@ -112,15 +109,7 @@ class Workplace:
         )
 
     def _environment(self, cache: str | None, settings: Mapping[str, str]) -> dict[str, str]:
-        environment = {
-            name: value for name, value in os.environ.items() if not _DROPPED.match(name)
-        }
-        if "PIP_CONFIG_FILE" not in environment:
-            for candidate in (".config/pip/pip.conf", ".pip/pip.conf"):
-                if (path := Path(os.environ.get("HOME", "/"), candidate)).is_file():
-                    environment["PIP_CONFIG_FILE"] = str(path)
-        environment |= {
-            "HOME": str(self._home),
+        environment = builder_environment(os.environ, self._home) | {
             "PANTS_SETUP_CACHE": str(self._launcher),
             "PANTS_PANTSRC": "false",
             "PANTS_CACHE_REPORT_FILE": str(self._home / "report.json"),

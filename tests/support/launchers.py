@@ -68,7 +68,7 @@ def _bare_linux(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launche
         name, program = _QEMU[platform]
         qemu = shutil.which(program, path=_PROGRAMS)
         if qemu is None:
-            raise LauncherMissing(f"there is no {program}: install the package qemu-user-static")
+            raise LauncherMissing(f"{program} is missing: install the package qemu-user-static")
         emulation = ("--machine", name, "--qemu", qemu)
     return Launcher(
         (
@@ -86,7 +86,7 @@ def _empty_wine(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launche
     compiler = shutil.which(f"{_MINGW}gcc", path=_PROGRAMS)
     if wine is None or compiler is None:
         raise LauncherMissing(
-            "there is no wine or no MinGW: install the packages wine, wine64 and gcc-mingw-w64-x86-64"
+            "Wine or MinGW is missing: install the packages wine, wine64 and gcc-mingw-w64-x86-64"
         )
     toolchains = _TOOLCHAINS.absolute()
     system32 = folder / "system32"
@@ -128,7 +128,7 @@ def launcher_for(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launch
     """How executables for `platform` are started here.
 
     folder: an empty directory for the launcher's own files. shown: directories that the executable
-    sees where they are, beside a `/tmp` of its own. Raises LauncherMissing.
+    sees where they are, beside a private `/tmp`. Raises LauncherMissing.
     """
     kinds = (host_platform().split("-")[0], platform.split("-")[0])
     if kinds not in _LAUNCHERS:

@@ -29,7 +29,7 @@ def closed_port() -> Iterator[int]:
 
 @contextlib.contextmanager
 def silent_port() -> Iterator[int]:
-    """A port that accepts connections and never says a word, like a hung server."""
+    """A port that accepts connections and never answers, like a hung server."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)

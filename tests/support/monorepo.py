@@ -25,7 +25,7 @@ DISTRIBUTIONS: Final = (
     *("certifi", "idna", "h11", "sniffio", "packaging", "attrs", "tenacity", "python-dotenv"),
     *("annotated-types", "typing-extensions"),
 )
-"""Small ones without requirements of their own, of which locks are combined."""
+"""Small ones that require nothing, of which locks are combined."""
 
 _MODULES: Final = {
     "attrs": "attr",

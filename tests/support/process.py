@@ -77,7 +77,7 @@ class RunningProcess:
         self.command = [str(part) for part in command]
         self._family: set[Entry] = set()
         self._changed = threading.Condition()
-        # A session of its own: a terminal's or the test runner's signals reach only the latter.
+        # A separate session: a terminal's or the test runner's signals reach only the latter.
         self._process = subprocess.Popen(
             self.command,
             env=dict(environment),

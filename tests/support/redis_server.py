@@ -28,7 +28,7 @@ PROGRAM: Final = ServerProgram(
 
 
 class RedisServer:
-    """The server: no persistence, loopback only, data in a directory of its own.
+    """The server: no persistence, loopback only, data in a private directory.
 
     password: clients must give it. Raises ServerMissing without an executable and RuntimeError,
     with its output, when it does not come up.

@@ -52,7 +52,7 @@ def test_a_silent_one_takes_all_and_says_nothing(echo: tuple[str, int]) -> None:
 
 
 def test_one_falls_silent_in_the_middle(echo: tuple[str, int]) -> None:
-    """Open connections stay so, and new ones are accepted; nothing is said on either."""
+    """Open connections stay so, and new ones are accepted; neither gets an answer."""
     with TcpProxy(echo, failure=Failure.SILENT, after=10) as proxy:
         with socket.create_connection(("127.0.0.1", proxy.port), timeout=0.3) as client:
             client.sendall(b"first")

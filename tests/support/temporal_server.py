@@ -30,7 +30,7 @@ PROGRAM: Final = ServerProgram(
 
 
 class TemporalServer:
-    """`temporal server start-dev`, headless, in memory, with a home directory of its own.
+    """`temporal server start-dev`, headless, in memory, with a private home directory.
 
     namespaces: created beside `default`. Raises ServerMissing without a `temporal` executable and
     RuntimeError, with its output, when the server does not get healthy.

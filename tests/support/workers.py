@@ -1,4 +1,4 @@
-"""agent-runner as a running worker, with a task queue of its own and a client of that queue."""
+"""agent-runner as a running worker, with its own task queue and a client of that queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from support.agent_runner import AgentRunner, wait_for_event
 from support.agents import Agents
-from support.model_server import ModelServer
+from support.fake_models import FakeModels
 from support.process import RunningProcess
 from support.temporal_server import TemporalServer
 
@@ -43,7 +43,7 @@ class StartWorker(Protocol):
     def __call__(self, **environment: str) -> Worker: ...
 
 
-def settings(temporal: TemporalServer, models: ModelServer, root: Path) -> dict[str, str]:
+def settings(temporal: TemporalServer, models: FakeModels, root: Path) -> dict[str, str]:
     """A complete configuration in local mode; the models of every provider are one stand-in."""
     return {
         "TEMPORAL_SERVICE_ADDRESS": temporal.address,

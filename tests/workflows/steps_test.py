@@ -65,7 +65,7 @@ QUICK = [
     ["run", "build_support:lock", "--", "--check"],
     ["test", "::"],
 ]
-"""What `./pants` does in tests and commands of its own; here it is only asked for."""
+"""What `./pants` does in its own tests and commands; here it only records the request."""
 
 # `./pants`, in a checkout. Its package is made of the arguments and variables that the real one is.
 PANTS = f"""\
@@ -447,7 +447,7 @@ def test_a_manual_run_publishes_nothing(site: Site) -> None:
 def test_executables_are_signed_where_it_is_asked_for(
     site: Site, finished: Finished, tmp_path: Path
 ) -> None:
-    """For Windows really, and that is what gets attested and published; for macOS by nobody here."""
+    """For Windows really, and that is what gets attested and published; macOS is not built here."""
     required_program("osslsigncode")
     site.variables |= {"RELEASE_SIGN": "darwin windows", "RELEASE_WINDOWS_TIMESTAMP_URL": "none"}
     site.secrets |= make_identity().variables()
@@ -651,7 +651,7 @@ def test_ci_compares_a_pull_request_with_main(site: Site) -> None:
 
 
 def test_an_upgrade_of_the_locks_is_proposed_once(site: Site, tmp_path: Path) -> None:
-    """`gh` only notes what it is asked for: pull requests are no part of the API's stand-in."""
+    """`gh` only notes what it is asked for: the API's stand-in has no pull requests."""
     folder = tmp_path / "gh"
     folder.mkdir()
     asked = tmp_path / "asked"

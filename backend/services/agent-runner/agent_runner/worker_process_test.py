@@ -15,8 +15,8 @@ from temporalio.client import Client
 
 from agent_runner import mcp_test_server
 from agent_runner.testing_support import MINIMAL, program, program_environment, run
+from support.fake_models import FakeModels, call, text
 from support.loopback import closed_port
-from support.model_server import ModelServer, call, text
 from support.process import RunningProcess
 from support.temporal_server import TemporalServer
 
@@ -30,13 +30,13 @@ def temporal() -> Iterator[TemporalServer]:
 
 
 @pytest.fixture(scope="module")
-def model_server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
+def model_server() -> Iterator[FakeModels]:
+    with FakeModels() as running:
         yield running
 
 
 def worker(
-    home: Path, temporal: TemporalServer, model_server: ModelServer, queue: str, **more: str
+    home: Path, temporal: TemporalServer, model_server: FakeModels, queue: str, **more: str
 ) -> RunningProcess:
     values = {
         **MINIMAL,
@@ -75,7 +75,7 @@ def wait_for_file(root: Path, pattern: str) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_worker_stops_at_once(
-    number: signal.Signals, temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    number: signal.Signals, temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     with worker(tmp_path, temporal, model_server, f"idle-{number}") as process:
         polling = json.loads(process.wait_for_line("worker_polling"))
@@ -89,7 +89,7 @@ def test_an_idle_worker_stops_at_once(
 
 
 def test_a_running_turn_may_finish_within_the_grace_period(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     model_server.play(
         call("execute", command="echo begun > begun; sleep 2; echo ended"),
@@ -109,7 +109,7 @@ def test_a_running_turn_may_finish_within_the_grace_period(
 
 
 def test_a_turn_that_takes_longer_is_stopped_with_all_its_processes(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     model_server.play(
         call("execute", command="setsid sleep 300 & echo $$ > begun; sleep 300"), model="long"
@@ -141,7 +141,7 @@ def test_a_turn_that_takes_longer_is_stopped_with_all_its_processes(
 
 
 def test_a_second_signal_ends_at_once(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     model_server.play(call("execute", command="echo $$ > begun; sleep 300"), model="second")
     with worker(
@@ -152,14 +152,14 @@ def test_a_second_signal_ends_at_once(
         wait_for_file(tmp_path / "root", "worker-*/*/begun")
         process.send(signal.SIGTERM)
         process.wait_for_line("worker_draining")
-        time.sleep(0.5)  # sooner it would count as an echo of the first
+        time.sleep(0.5)  # sooner it would count as a repeat of the first
         process.send(signal.SIGTERM)
         assert process.wait(20) == 128 + signal.SIGTERM
         process.assert_none_left()
 
 
 def test_temporal_unreachable_is_exit_code_3_every_time(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     with closed_port() as port:
         for _ in range(5):
@@ -181,7 +181,7 @@ def test_temporal_unreachable_is_exit_code_3_every_time(
 
 
 def test_a_signal_while_connecting_is_an_orderly_stop(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     with (
         closed_port() as port,
@@ -200,7 +200,7 @@ def test_a_signal_while_connecting_is_an_orderly_stop(
 
 
 def test_no_secret_is_in_the_logs(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     key = "a-key-that-must-not-show"
     with worker(

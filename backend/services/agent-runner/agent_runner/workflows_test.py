@@ -20,8 +20,8 @@ from agent_runner.backend.backend_test import Backend, TokenServer
 from agent_runner.services import Services
 from agent_runner.testing_support import CLOUD, MINIMAL, run, settings_of
 from agent_runner.workflows import WORKFLOWS
-from support.daytona_server import DaytonaServer
-from support.model_server import ModelServer, call, error, hang, text
+from support.fake_daytona import FakeDaytona
+from support.fake_models import FakeModels, call, error, hang, text
 from support.redis_server import RedisServer
 from support.temporal_server import TemporalServer
 
@@ -35,8 +35,8 @@ def temporal() -> Iterator[TemporalServer]:
 
 
 @pytest.fixture(scope="module")
-def model_server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
+def model_server() -> Iterator[FakeModels]:
+    with FakeModels() as running:
         yield running
 
 
@@ -86,7 +86,7 @@ Start = Callable[..., Any]
 @pytest.fixture
 def world(
     temporal: TemporalServer,
-    model_server: ModelServer,
+    model_server: FakeModels,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     request: pytest.FixtureRequest,
@@ -136,7 +136,7 @@ async def running_tool(handle: Handle) -> dict[str, Any]:
     return status
 
 
-def test_a_turn_completes_and_replays(world: Start, model_server: ModelServer) -> None:
+def test_a_turn_completes_and_replays(world: Start, model_server: FakeModels) -> None:
     model_server.play(
         call("execute", command="echo hi > a.txt; pwd"),
         call("read_file", file_path="/a.txt"),
@@ -163,7 +163,7 @@ def test_a_turn_completes_and_replays(world: Start, model_server: ModelServer) -
 
 
 def test_the_signal_cancels_the_turn_and_its_command(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(call("execute", command="echo $$ > pid; sleep 60"), model="cancel")
 
@@ -188,7 +188,7 @@ def test_the_signal_cancels_the_turn_and_its_command(
 
 
 def test_temporals_own_cancellation_and_termination_clean_up(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(hang(), hang(), model="hang")
 
@@ -213,7 +213,7 @@ def test_temporals_own_cancellation_and_termination_clean_up(
 
 
 def test_a_failing_model_is_tried_again_while_no_tool_has_run(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     script = model_server.play(
         error(503), call("ls", path="/"), error(503), text("at last"), model="flaky"
@@ -231,7 +231,7 @@ def test_a_failing_model_is_tried_again_while_no_tool_has_run(
     assert script.unused == 0
 
 
-def test_a_turn_whose_tools_ran_is_not_repeated(world: Start, model_server: ModelServer) -> None:
+def test_a_turn_whose_tools_ran_is_not_repeated(world: Start, model_server: FakeModels) -> None:
     script = model_server.play(
         call("execute", command="echo once"), error(503), text("never"), model="ran"
     )
@@ -251,7 +251,7 @@ def test_a_turn_whose_tools_ran_is_not_repeated(world: Start, model_server: Mode
     assert script.unused == 1
 
 
-def test_what_cannot_succeed_fails_at_once(world: Start, model_server: ModelServer) -> None:
+def test_what_cannot_succeed_fails_at_once(world: Start, model_server: FakeModels) -> None:
     script = model_server.play(error(401), model="refused")
 
     async def scenario() -> None:
@@ -284,7 +284,7 @@ def test_what_cannot_succeed_fails_at_once(world: Start, model_server: ModelServ
 
 
 def test_a_turn_that_takes_too_long_or_too_many_steps(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(hang(), model="slow")
     model_server.play_rule(lambda request: call("ls", path="/"), model="endless")
@@ -303,7 +303,7 @@ def test_a_turn_that_takes_too_long_or_too_many_steps(
     run(scenario())
 
 
-def test_a_thread_goes_on_in_another_workflow(world: Start, model_server: ModelServer) -> None:
+def test_a_thread_goes_on_in_another_workflow(world: Start, model_server: FakeModels) -> None:
     script = model_server.play(text("first"), text("second"), model="thread")
 
     async def scenario() -> None:
@@ -321,7 +321,7 @@ def test_a_thread_goes_on_in_another_workflow(world: Start, model_server: ModelS
     assert said == ["a", "first", "b"]
 
 
-def test_a_conversation(world: Start, model_server: ModelServer) -> None:
+def test_a_conversation(world: Start, model_server: FakeModels) -> None:
     script = model_server.play(
         call("execute", command="echo kept > a.txt"),
         text("one"),
@@ -381,7 +381,7 @@ def test_an_idle_conversation_ends(world: Start) -> None:
 
 
 def test_a_conversation_continues_as_new_and_keeps_all(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(text("after"), model="resumed")
 
@@ -419,11 +419,11 @@ def test_a_conversation_continues_as_new_and_keeps_all(
 
 
 def test_cloud_mode_with_redis_daytona_and_the_backend(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(call("execute", command="echo remote"), text("done"), model="cloud")
 
-    async def scenario(redis: RedisServer, daytona: DaytonaServer, backend: Backend) -> None:
+    async def scenario(redis: RedisServer, daytona: FakeDaytona, backend: Backend) -> None:
         async with world(
             CLOUD,
             REDIS_URL=redis.url,
@@ -444,7 +444,7 @@ def test_cloud_mode_with_redis_daytona_and_the_backend(
 
     with (
         RedisServer() as redis,
-        DaytonaServer(api_key="dtn_test-0123") as daytona,
+        FakeDaytona(api_key="dtn_test-0123") as daytona,
         Backend() as backend,
         TokenServer() as tokens,
     ):
@@ -453,7 +453,7 @@ def test_cloud_mode_with_redis_daytona_and_the_backend(
 
 
 def test_a_backend_that_is_gone_does_not_fail_the_turn(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(text("done"), model="alone")
 
@@ -472,7 +472,7 @@ def test_a_backend_that_is_gone_does_not_fail_the_turn(
 
 
 def test_a_stopped_worker_hands_its_turn_to_the_next(
-    world: Start, model_server: ModelServer
+    world: Start, model_server: FakeModels
 ) -> None:
     model_server.play(hang(), text("by the next"), model="handed")
 

@@ -12,8 +12,8 @@ import pytest
 from agent_runner import mcp_test_server
 from agent_runner.backend.backend_test import Backend, TokenServer
 from agent_runner.testing_support import CLOUD, MINIMAL, program, program_environment
-from support.daytona_server import DaytonaServer
-from support.model_server import ModelServer
+from support.fake_daytona import FakeDaytona
+from support.fake_models import FakeModels
 from support.redis_server import RedisServer
 from support.temporal_server import TemporalServer
 
@@ -28,8 +28,8 @@ def temporal() -> Iterator[TemporalServer]:
 
 
 @pytest.fixture(scope="module")
-def model_server() -> Iterator[ModelServer]:
-    with ModelServer(api_key=KEY) as running:
+def model_server() -> Iterator[FakeModels]:
+    with FakeModels(api_key=KEY) as running:
         yield running
 
 
@@ -57,7 +57,7 @@ def statuses(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 
 
 def test_everything_works_in_local_mode(
-    temporal: TemporalServer, model_server: ModelServer, tmp_path: Path
+    temporal: TemporalServer, model_server: FakeModels, tmp_path: Path
 ) -> None:
     servers = {
         "math": {
@@ -92,7 +92,7 @@ def test_everything_works_in_local_mode(
 def test_the_other_providers(
     model: str, variable: str, temporal: TemporalServer, tmp_path: Path
 ) -> None:
-    with ModelServer() as server:
+    with FakeModels() as server:
         values = {
             "TEMPORAL_SERVICE_ADDRESS": temporal.address,
             "AGENT_RUNNER_MODEL": model,
@@ -104,7 +104,7 @@ def test_the_other_providers(
         assert statuses(check(tmp_path, values, "--json"))["model"] == "failed"
 
 
-def test_each_thing_that_fails_is_named(model_server: ModelServer, tmp_path: Path) -> None:
+def test_each_thing_that_fails_is_named(model_server: FakeModels, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     values = {
         **CLOUD,
@@ -137,10 +137,10 @@ def test_what_does_not_depend_on_a_wrong_variable_is_still_tested(
     assert (found["temporal"], found["model"], found["sandbox"]) == ("ok", "skipped", "ok")
 
 
-def test_cloud_mode(temporal: TemporalServer, model_server: ModelServer, tmp_path: Path) -> None:
+def test_cloud_mode(temporal: TemporalServer, model_server: FakeModels, tmp_path: Path) -> None:
     with (
         RedisServer(password="geheim-0123") as redis,
-        DaytonaServer(api_key=CLOUD["DAYTONA_API_KEY"]) as daytona,
+        FakeDaytona(api_key=CLOUD["DAYTONA_API_KEY"]) as daytona,
         Backend() as backend,
         TokenServer() as tokens,
     ):

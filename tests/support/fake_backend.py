@@ -28,7 +28,7 @@ CLIENT_SECRET: Final = "oauth-secret-42"
 
 
 @dataclass
-class CloudBackend:
+class FakeBackend:
     """Both servers on loopback; open it as a context.
 
     reports: every message that came with a token that the token endpoint gave out.

@@ -4,7 +4,7 @@ It speaks the part of Daytona's API and toolbox API that its SDK uses for sandbo
 commands; what is sent to any other path is answered 501 and recorded. File paths and the working
 directory of commands are real paths below the sandbox's directory, so both see the same files.
 
-    with DaytonaServer(api_key="dtn_test") as server:
+    with FakeDaytona(api_key="dtn_test") as server:
         ...                       # DAYTONA_API_URL=server.api_url DAYTONA_API_KEY=dtn_test
         assert server.sandboxes == {}      # all deleted again
 """
@@ -61,7 +61,7 @@ class Sandbox:
         return path
 
 
-class DaytonaServer(LoopbackServer):
+class FakeDaytona(LoopbackServer):
     """The server. Requests without `api_key` as bearer token are answered 401.
 
     sandboxes: those that exist, by id. deleted: those that existed. unexpected: "METHOD path" of

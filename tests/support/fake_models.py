@@ -1,12 +1,12 @@
 """A scripted model endpoint on loopback that speaks the wire formats of real ones.
 
-    with ModelServer() as server:
+    with FakeModels() as server:
         script = server.play(call("execute", command="ls"), text("done"), model="scripted-1")
         ...                      # point a client at server.base_url with the model "scripted-1"
         assert script.requests[1].tool_results == ["..."]
 
 OpenAI chat completions are at `base_url`; Anthropic messages and Ollama chat at `root_url`.
-Every model name has a script of its own, so tests can share one server and one worker process.
+Every model name has its own script, so tests can share one server and one worker process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from support.wire import anthropic, ollama, openai
 
 __all__ = [
     "Dialect",
-    "ModelServer",
+    "FakeModels",
     "RecordedRequest",
     "Reply",
     "Script",
@@ -109,7 +109,7 @@ class Script:
 
     @property
     def unused(self) -> int:
-        """How many replies of a sequence nobody asked for."""
+        """How many replies of a sequence were not requested."""
         with self._changed:
             return len(self._left)
 
@@ -148,7 +148,7 @@ class Script:
             self._changed.notify_all()
 
 
-class ModelServer(LoopbackServer):
+class FakeModels(LoopbackServer):
     """The endpoint. `replies` is the script of every model that `play` gave none.
 
     api_key: when set, requests without this key (bearer token or `x-api-key`) are answered 401.
@@ -187,7 +187,7 @@ class ModelServer(LoopbackServer):
 
     @property
     def default_script(self) -> Script:
-        """The script of every model without one of its own."""
+        """The script of every model that has none."""
         return self._default
 
     def play(self, *replies: Reply, model: str) -> Script:

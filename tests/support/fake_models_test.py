@@ -9,9 +9,9 @@ import ollama
 import openai
 import pytest
 
-from support.model_server import (
+from support.fake_models import (
     Dialect,
-    ModelServer,
+    FakeModels,
     Reply,
     ToolCall,
     call,
@@ -34,7 +34,7 @@ USER: Any = [{"role": "user", "content": "hi"}]
 )
 def test_the_openai_client_understands_a_stream(dialect: Dialect) -> None:
     tool = ToolCall("execute", {"command": "echo grüße"})
-    with ModelServer([Reply("two words", (tool,), dialect=dialect)]) as server:
+    with FakeModels([Reply("two words", (tool,), dialect=dialect)]) as server:
         client = openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0)
         said, arguments = "", ""
         for chunk in client.chat.completions.create(
@@ -49,7 +49,7 @@ def test_the_openai_client_understands_a_stream(dialect: Dialect) -> None:
 
 
 def test_the_openai_client_understands_a_whole_answer() -> None:
-    with ModelServer([call("execute", command="ls"), text("done")]) as server:
+    with FakeModels([call("execute", command="ls"), text("done")]) as server:
         client = openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0)
         first = client.chat.completions.create(model="m", messages=USER)
         second = client.chat.completions.create(model="m", messages=USER)
@@ -64,7 +64,7 @@ def test_the_openai_client_understands_a_whole_answer() -> None:
 def test_the_anthropic_client_understands_both_forms() -> None:
     tool = ToolCall("execute", {"command": "ls"})
     reply = calls(tool, content="two words")
-    with ModelServer([reply, reply]) as server:
+    with FakeModels([reply, reply]) as server:
         client = anthropic.Anthropic(base_url=server.root_url, api_key="k", max_retries=0)
         whole = client.messages.create(model="m", max_tokens=9, messages=USER)
         with client.messages.stream(model="m", max_tokens=9, messages=USER) as stream:
@@ -79,7 +79,7 @@ def test_the_anthropic_client_understands_both_forms() -> None:
 
 def test_the_ollama_client_understands_both_forms() -> None:
     reply = calls(ToolCall("execute", {"command": "ls"}), content="two words")
-    with ModelServer([reply, reply]) as server:
+    with FakeModels([reply, reply]) as server:
         client = ollama.Client(host=server.root_url)
         whole = client.chat(model="m", messages=USER, stream=False)
         parts = list(client.chat(model="m", messages=USER, stream=True))
@@ -93,7 +93,7 @@ def test_the_ollama_client_understands_both_forms() -> None:
 
 
 def test_scripts_are_kept_apart_by_model_and_an_exhausted_one_fails() -> None:
-    with ModelServer() as server:
+    with FakeModels() as server:
         server.play(text("a"), model="one")
         script = server.play(text("b"), model="two")
         client = openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0)
@@ -105,7 +105,7 @@ def test_scripts_are_kept_apart_by_model_and_an_exhausted_one_fails() -> None:
 
 
 def test_errors_and_the_api_key_reach_the_client() -> None:
-    with ModelServer([error(429, "slow down", retry_after=3)], api_key="right") as server:
+    with FakeModels([error(429, "slow down", retry_after=3)], api_key="right") as server:
         wrong = openai.OpenAI(base_url=server.base_url, api_key="wrong", max_retries=0)
         with pytest.raises(openai.AuthenticationError):
             wrong.chat.completions.create(model="m", messages=USER)
@@ -119,7 +119,7 @@ def test_errors_and_the_api_key_reach_the_client() -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_hanging_reply_notices_that_its_client_went_away(streamed: bool) -> None:
-    with ModelServer([hang()]) as server:
+    with FakeModels([hang()]) as server:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
                 f"{server.base_url}/chat/completions",
@@ -131,7 +131,7 @@ def test_a_hanging_reply_notices_that_its_client_went_away(streamed: bool) -> No
 
 def test_a_stream_can_pause_between_its_events() -> None:
     gate = threading.Event()
-    with ModelServer([text("one two three", gate=gate, gate_after=2)]) as server:
+    with FakeModels([text("one two three", gate=gate, gate_after=2)]) as server:
         client = openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0)
         said: list[str] = []
         for chunk in client.chat.completions.create(model="m", messages=USER, stream=True):

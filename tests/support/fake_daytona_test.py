@@ -6,7 +6,7 @@ import pytest
 from daytona import AsyncDaytona, AsyncSandbox, DaytonaConfig
 from daytona.common.errors import DaytonaError
 
-from support.daytona_server import DaytonaServer
+from support.fake_daytona import FakeDaytona
 
 
 async def _use(client: AsyncDaytona, sandbox: AsyncSandbox) -> None:
@@ -39,7 +39,7 @@ def test_the_sdk_can_use_a_sandbox_and_delete_it() -> None:
             with pytest.raises(DaytonaError, match="Unauthorized"):
                 await client.create()
 
-    with DaytonaServer() as server:
+    with FakeDaytona() as server:
         asyncio.run(run())
         assert server.sandboxes == {}
         assert [sandbox.directory.exists() for sandbox in server.deleted] == [False]
