@@ -1,4 +1,4 @@
-# The words that people try first, each a thin call of ./pants. A word's description is the text after `##`.
+# The usual targets, each a thin call of ./pants. The text after `##` is the description that `make help` prints.
 
 PANTS ?= ./pants
 
@@ -25,7 +25,7 @@ test-cross:  ## Start the executables of every platform that this machine emulat
 	$(PANTS) --pyinstaller-platforms=all --tag="['emulated']" test ::
 
 .PHONY: test-interrupted
-test-interrupted:  ## Builds by qemu and Wine that are interrupted and killed: about 8 minutes. PYTHON=python3.13 with pytest.
+test-interrupted:  ## Interrupt and kill builds under qemu and Wine: about 8 minutes. PYTHON=python3.13 with pytest.
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/platforms/interrupted_test.py
 
 .PHONY: lint
@@ -33,11 +33,11 @@ lint:  ## Check formatting, style and types.
 	$(PANTS) lint check ::
 
 .PHONY: format
-format:  ## Rewrite the sources in the house's format.
+format:  ## Format the sources.
 	$(PANTS) fmt ::
 
 .PHONY: clean-binary
-clean-binary:  ## Remove dist; what Pants has cached stays.
+clean-binary:  ## Remove dist; keep what Pants has cached.
 	rm -rf dist
 
 .PHONY: verify-release
@@ -52,13 +52,13 @@ release-dry-run:  ## Rehearse a whole release, without an account: TAG=agent-run
 	$(PANTS) run build_rules/release:cli -- rehearse --tag $(TAG) $(ARGS)
 
 .PHONY: rollback-dry-run
-rollback-dry-run:  ## Say what making TAG the latest download again would do: TAG=agent-runner-v0.1.0.
+rollback-dry-run:  ## Show what rolling back to TAG would do: TAG=agent-runner-v0.1.0.
 	$(PANTS) run build_rules/release:cli -- rollback $(TAG) --bucket $(or $(RELEASE_BUCKET),bucket) --dry-run
 
 .PHONY: trigger-ci-build
 trigger-ci-build:  ## Build the current branch on all five platforms, on GitHub; needs `gh auth login`.
 	gh workflow run build-agent-runner-binaries.yml --ref "$$(git branch --show-current)" -f version="dev-$$(date +%Y%m%d-%H%M%S)"
-	@echo "Started. To follow it: gh run list --workflow build-agent-runner-binaries.yml"
+	@echo "Started. Follow it with: gh run list --workflow build-agent-runner-binaries.yml"
 
 # Made by pattern: `make release-plan`, `release-verify`, `release-notes`, `release-ledger` and so on.
 release-%:  ## The release program's command %, e.g. make release-plan ARGS="--tag agent-runner-v0.1.0".
@@ -69,8 +69,12 @@ ONLY ?= clean,nothing,line,bump,version,start,onedir,ten
 PYTHON ?= python3
 
 .PHONY: bench
-bench:  ## Compare with PyInstaller by hand: RUNS=3 ONLY=clean,line PYTHON=python3 (3.11 or newer).
+bench:  ## Compare with plain PyInstaller: RUNS=3 ONLY=clean,line PYTHON=python3 (3.11 or newer).
 	PYTHONPATH=bench:tests $(PYTHON) bench/compare.py --runs $(RUNS) --only $(ONLY) $(BENCH_OPTIONS)
+
+.PHONY: proof-picture
+proof-picture:  ## Record the README's picture of a build that the proof fails. PYTHON=python3.13.
+	PYTHONPATH=tests $(PYTHON) bench/record_proof_failure.py
 
 CACHE := $(PANTS) run build_rules/remote_cache:server --
 
@@ -78,20 +82,20 @@ CACHE := $(PANTS) run build_rules/remote_cache:server --
 cache-server:  ## Start a remote cache for this machine's clones: ARGS="--max-size 50G"; see docs/remote-cache.md.
 	$(CACHE) start $(ARGS)
 
-cache-status:  ## Whether the remote cache serves, and what a client may do.
+cache-status:  ## Show whether the remote cache is running, and what a client may do.
 	$(CACHE) status $(ARGS)
 
-cache-stop:  ## Stop the remote cache; what it keeps stays.
+cache-stop:  ## Stop the remote cache; keep its contents.
 	$(CACHE) stop $(ARGS)
 
 GOAL ?= package ::
 
 .PHONY: cache-report
-cache-report:  ## What the caches did for GOAL="package ::", and why what ran had to.
+cache-report:  ## Report cache hits and misses, with causes, for GOAL="package ::".
 	$(PANTS) --cache-report-enabled $(GOAL)
 
 .PHONY: test-cache
-test-cache:  ## Builds against a remote cache that is down, slow, silent, damaged: about 15 minutes. PYTHON=python3.13 with pytest.
+test-cache:  ## Build against a remote cache that is down, slow, silent or damaged: about 15 minutes. PYTHON=python3.13 with pytest.
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/remote_cache
 
 SERVICES ?= 1,3
@@ -99,12 +103,12 @@ LOCKS ?= 1
 AGENT_RUNNER ?= 1
 
 .PHONY: bench-cache
-bench-cache:  ## What a remote cache saves, and how cost grows: SERVICES=1,10,100 LOCKS=1,10 AGENT_RUNNER=1,10.
+bench-cache:  ## Measure what a remote cache saves, and how cost grows: SERVICES=1,10,100 LOCKS=1,10 AGENT_RUNNER=1,10.
 	PYTHONPATH=bench:tests $(PYTHON) bench/cache.py --agent-runner "$(AGENT_RUNNER)" --services "$(SERVICES)" --locks "$(LOCKS)" $(BENCH_OPTIONS)
 
 .PHONY: stores stores-trim
-stores:  ## What Pants keeps on this machine, and how large it is.
+stores:  ## List what Pants keeps on this machine, with sizes.
 	$(PYTHON) build_support/stores.py
 
-stores-trim:  ## Remove what has not been used for DAYS=30 of it.
+stores-trim:  ## Remove what has not been used for DAYS=30.
 	$(PYTHON) build_support/stores.py trim --unused $(or $(DAYS),30)

@@ -190,7 +190,7 @@ class Activities:
             log.info("turn_cancelled", turn_id=given.turn_id)
             return TurnResult(Phase.CANCELLED, given.thread_id, given.turn_id, tracker.current.text)
         if details is not None and (details.not_found or details.timed_out):
-            # the workflow was terminated or has given this attempt up: nobody else will clean up
+            # the workflow was terminated or has given this attempt up: nothing else will clean up
             log.info("turn_abandoned", turn_id=given.turn_id)
             await self._services.sandboxes(given.sandbox.kind).delete(given.sandbox.sandbox_id)
             raise asyncio.CancelledError

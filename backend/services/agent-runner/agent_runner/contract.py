@@ -111,7 +111,7 @@ class Progress:
     """Calls of tools that can have side effects. From the first on, the turn is never run again."""
     current_tool: str | None = None
     text: str = ""
-    """The last 4,000 characters of what the model says right now."""
+    """The last 4,000 characters of what the model is saying."""
 
 
 @dataclass
@@ -123,7 +123,7 @@ class ToolCall:
 
 @dataclass
 class Usage:
-    """Tokens, as the endpoint counted them; 0 if it does not say."""
+    """Tokens, as the endpoint counted them; 0 if it does not report them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -216,7 +216,7 @@ class RunTurn:
     thread_id: str
     turn_id: str
     attempt: int
-    """Which try of this turn it is, from 1; reports of progress carry it back."""
+    """Which try of this turn it is, from 1; progress reports repeat it."""
     message: str
     sandbox: SandboxInfo
     options: TurnOptions
@@ -286,7 +286,7 @@ def problems_of(given: Any, kind: type[AgentTurnInput] | type[AgentConversationI
         return [f"input: {type(given).__name__} is not a JSON object of the client contract"]
     known = [field.name for field in fields(kind)]
     found = [
-        f"{name}: there is no such field; there are {', '.join(known)}"
+        f"{name}: unknown field; the known ones are {', '.join(known)}"
         for name in given
         if name not in known
     ]

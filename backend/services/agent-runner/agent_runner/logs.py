@@ -1,6 +1,6 @@
 """Structured logs on stderr: JSON lines, or text for people. Secrets never get out.
 
-stdout is left to what a command was asked for.
+stdout carries only a command's result.
 """
 
 from __future__ import annotations

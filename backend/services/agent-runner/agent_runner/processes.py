@@ -32,7 +32,7 @@ class Platform:
 
     shell: Callable[[str], list[str]]
     new_group: Mapping[str, Any]
-    """Arguments of Popen that put the child into a group of its own."""
+    """Arguments of Popen that put the child into its own process group."""
     kill_group: Callable[[int], None]
     """End the group of this leader at once; a group that is gone already is fine."""
     marked: Callable[[str], list[int]]

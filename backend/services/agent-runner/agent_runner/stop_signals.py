@@ -16,7 +16,7 @@ NUMBERS: Final[tuple[signal.Signals, ...]] = tuple(
 """Signals that stop the worker. SIGBREAK (Ctrl-Break) exists on Windows only."""
 
 SAME_SIGNAL_SECONDS: Final = 0.25
-"""The same signal again within this time is an echo, not a second wish.
+"""The same signal again within this time is a repeat, not a second request.
 
 Ctrl-C reaches a one-file program twice: from the terminal, and forwarded by the bootloader's parent
 process.

@@ -1,7 +1,7 @@
 """Loads temporalio without gRPC's own library. To be imported before anything of temporalio.
 
 temporalio speaks to its server through a core in Rust. When `grpc` is installed it imports that too,
-for stubs which nobody here calls; in a one-file executable that means unpacking 17 MB before the
+for stubs which agent-runner does not call; in a one-file executable that means unpacking 17 MB before the
 worker polls. Who needs `grpc` (the status reporter) imports it afterwards as ever.
 """
 
