@@ -17,13 +17,21 @@ from typing import Annotated
 
 import typer
 
-from release import publish, upload
-from release.changelog import changelog, commit_time
+from release.checks.verify import ArchiveFacts, Demands, host_platform_name, verify
 from release.errors import ReleaseError
 from release.evidence import Metrics, metrics_path, rebuild_path, save
-from release.github import GitHub
-from release.installers import INSTALLER_NAMES, github_downloads, render_installers
-from release.ledger import (
+from release.plan import archive_base, archive_platform, asset_names, make_plan
+from release.platforms import Platform
+from release.project import AGENT_RUNNER
+from release.publish import downloads as upload
+from release.publish import release as publish
+from release.publish.bucket import Bucket, connect
+from release.publish.github import GitHub
+from release.publish.installers import INSTALLER_NAMES, github_downloads, render_installers
+from release.publish.release import Publication
+from release.rehearsal import overview, stage_release
+from release.reports.changelog import changelog, commit_time
+from release.reports.ledger import (
     breaches,
     make_entry,
     read_ledger,
@@ -33,27 +41,20 @@ from release.ledger import (
     render_picture,
     write_text,
 )
-from release.measure import (
+from release.reports.measure import (
     compare_rebuild,
     describe_machine,
     make_metrics,
     measure_start,
 )
-from release.notes import release_notes
-from release.plan import archive_base, archive_platform, asset_names, make_plan
-from release.platforms import Platform
-from release.project import AGENT_RUNNER
-from release.publish import Publication
-from release.rehearsal import overview, stage_release
+from release.reports.notes import release_notes
+from release.reports.sizes import read_evidence, render_comparison
 from release.signing import notary
 from release.signing.calls import run
 from release.signing.settings import notary_settings
 from release.signing.sign import describe as describe_signing
 from release.signing.sign import sign_archive
 from release.signing.signers import settings_of, signer_for
-from release.sizes import read_evidence, render_comparison
-from release.storage import Bucket, connect
-from release.verify import ArchiveFacts, Demands, host_platform_name, verify
 from release.versions import parse_tag
 
 PROJECT = AGENT_RUNNER

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from release.cli import app
-from release.fixtures import write_archive
 from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
+from release.testing.stand_ins import write_archive
 
 TAG = "agent-runner-v0.1.0"
 # A platform that this test never runs on, so that no fixture is started.
@@ -163,7 +163,7 @@ def test_notes_of_a_release_with_defects_are_refused(files: tuple[Path, Path]) -
 @pytest.fixture
 def whole_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """All five platforms, none of which is started."""
-    monkeypatch.setattr("release.verify.host_platform_name", lambda: "none")
+    monkeypatch.setattr("release.checks.verify.host_platform_name", lambda: "none")
     directory, evidence = tmp_path / "whole", tmp_path / "about"
     directory.mkdir()
     evidence.mkdir()

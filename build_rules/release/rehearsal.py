@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.fixtures import write_archive
 from release.platforms import CHECKSUM_SUFFIX, Platform
 from release.project import Project
+from release.testing.stand_ins import write_archive
 
 
 @dataclass(frozen=True)

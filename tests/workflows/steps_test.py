@@ -23,14 +23,13 @@ from pathlib import Path
 
 import pytest
 
-from release.archives import extract_member, file_sha256
-from release.fixtures import write_archive, write_checksum
-from release.installers import INSTALLER_NAMES
+from release.pack.archives import extract_member, file_sha256
 from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
+from release.publish.bucket import connect
+from release.publish.installers import INSTALLER_NAMES
 from release.signing.authenticode import read_signature
-from release.storage import connect
 from release.testing.github_server import (
     TOKEN,
     Fault,
@@ -41,6 +40,7 @@ from release.testing.github_server import (
 )
 from release.testing.s3_server import serve_s3
 from release.testing.signing_authority import PASSWORD, make_identity, required_program
+from release.testing.stand_ins import write_archive, write_checksum
 from release.testing.workflow_runner import (
     FAILURE,
     SKIPPED,
@@ -84,7 +84,7 @@ if arguments == ["run", "build_support:lock", "--", "--upgrade-all"]:
     sys.exit(lock.write_text(lock.read_text().replace("==1.0", os.environ["UPGRADE"])) and 0)
 if arguments[-2:] != ["package", "::"]:
     sys.exit(f"the stand-in of ./pants doesn't know {{arguments}}")
-from release.fixtures import write_archive
+from release.testing.stand_ins import write_archive
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
 options = dict(a.removeprefix("--").partition("=")[::2] for a in arguments[:-2])
@@ -97,7 +97,7 @@ if version != "dev":
     assert len(os.environ["PANTS_RELEASE_COMMIT"]) == 40
 content = None
 if os.environ.get("DIFFERS") == ("cold" if "pants-distdir" in options else "always"):
-    from release.fixtures import COMPLAINT, linux_amd64
+    from release.testing.stand_ins import COMPLAINT, linux_amd64
     content = linux_amd64("agent-runner dev, another build", COMPLAINT)
 for folder in ("release", "evidence"):
     (dist / folder).mkdir(parents=True, exist_ok=True)

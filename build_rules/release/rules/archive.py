@@ -67,7 +67,7 @@ async def create_deterministic_archive(
         Digest,
         CreateDigest(
             [
-                FileContent(_ARCHIVER, read_resource("release.rules.driver", "archiver.py")),
+                FileContent(_ARCHIVER, read_resource("release.pack", "archiver.py")),
                 FileContent(_SPECIFICATION, json.dumps(specification, sort_keys=True).encode()),
                 *(replace(e, path=f"{_MEMBERS}/{e.path}") for e in request.members),
             ]

@@ -1,7 +1,7 @@
 """The rules behind `pants package` for `release_archive` targets.
 
     packages -> Executables (their files, and what their sidecars say), by platform
-             -> members of the archive -> Archive (driver/archiver.py) -> checksum, evidence
+             -> members of the archive -> Archive (pack/archiver.py) -> checksum, evidence
              -> Description (release.describe): bill of materials, provenance
 
 An archive's process sees the members alone, under the names that they get: whatever else a

@@ -11,9 +11,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.archives import file_sha256
 from release.errors import ReleaseError
 from release.evidence import File, Signature
+from release.pack.archives import file_sha256
 from release.signing import pe
 from release.signing.calls import Call, Runner, demand
 from release.signing.secret_files import write_secret

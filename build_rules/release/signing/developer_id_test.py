@@ -14,13 +14,13 @@ import pytest
 
 from release.errors import ReleaseError
 from release.evidence import Signature
-from release.fixtures import macho
 from release.signing import developer_id
 from release.signing.calls import Call, Output
 from release.signing.developer_id import DeveloperId, notarisation_obstacles, parse_display
 from release.signing.macho import outside_signature
 from release.signing.settings import MacSettings
 from release.testing.apple import AD_HOC, IDENTITY, SIGNED
+from release.testing.stand_ins import macho
 
 ENTITLED = plistlib.dumps({"com.apple.security.cs.allow-jit": True}).decode()
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from release.archives import extract_member, file_sha256
 from release.errors import ReleaseError
 from release.evidence import Notarisation, load, notarisation_path, save
+from release.pack.archives import extract_member, file_sha256
 from release.plan import archive_base, archive_platform
 from release.project import Project
 from release.signing.calls import Call, Output, Runner, demand

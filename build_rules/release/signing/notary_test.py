@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from release.checks.verify import Demands, verify
 from release.errors import ReleaseError
-from release.fixtures import write_archive
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
 from release.signing import notary
 from release.signing.calls import Call, Output
 from release.signing.settings import NotarySettings
 from release.testing.apple import AD_HOC, SIGNED
-from release.verify import Demands, verify
+from release.testing.stand_ins import write_archive
 
 TAG = "agent-runner-v0.1.0"
 PLATFORM = PLATFORMS["darwin-arm64"]

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from release.archives import extract_member, file_sha256
 from release.errors import ReleaseError
 from release.evidence import (
     PROVENANCE_ENDING,
@@ -24,10 +23,11 @@ from release.evidence import (
     evidence_path,
     load,
 )
+from release.pack import archiver
+from release.pack.archives import extract_member, file_sha256
 from release.plan import archive_base, archive_platform
 from release.platforms import CHECKSUM_SUFFIX, checksum_line
 from release.project import Project
-from release.rules.driver import archiver
 from release.signing import records
 from release.signing.calls import Call
 from release.signing.records import Change

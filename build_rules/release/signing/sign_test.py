@@ -15,19 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from release import fixtures
-from release.archives import file_sha256
+from release.checks.verify import Demands, verify
 from release.describe.subject import parse_subject
 from release.errors import ReleaseError
-from release.fixtures import write_archive, write_checksum
+from release.pack import archiver
+from release.pack.archives import file_sha256
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
-from release.rules.driver import archiver
 from release.signing import pe
 from release.signing.authenticode import Authenticode
 from release.signing.calls import Call, Output, run
 from release.signing.settings import WindowsSettings, windows_settings
 from release.signing.sign import sign_archive
+from release.testing import stand_ins
 from release.testing.signing_authority import (
     NAME,
     PASSWORD,
@@ -36,7 +36,7 @@ from release.testing.signing_authority import (
     required_program,
     serve_timestamps,
 )
-from release.verify import Demands, verify
+from release.testing.stand_ins import write_archive, write_checksum
 
 TAG = "agent-runner-v0.1.0"
 PLATFORM = PLATFORMS["windows-amd64"]
@@ -52,7 +52,7 @@ def with_checksum(executable: bytes) -> bytes:
     return bytes(content)
 
 
-PROGRAM = with_checksum(fixtures.pe(0x8664))
+PROGRAM = with_checksum(stand_ins.pe(0x8664))
 
 
 @dataclass

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from release.changelog import changelog
 from release.errors import ReleaseError
+from release.reports.changelog import changelog
 
 PREFIX = "agent-runner-v"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from release import verify
+from release.checks import verify
 from release.evidence import Metrics
-from release.fixtures import write_archive
-from release.notes import release_notes, verify_commands
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
+from release.reports.notes import release_notes, verify_commands
+from release.testing.stand_ins import write_archive
 
 TAG = "agent-runner-v0.1.0"
 LINUX = PLATFORMS["linux-arm64"]

@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 from pydantic import BaseModel, Field
 
 from release import evidence as evidence_files
+from release.checks.verify import ArchiveFacts
 from release.errors import ReleaseError
 from release.evidence import Metrics, metrics_path
 from release.project import Project
-from release.verify import ArchiveFacts
 
 _TOP = 10
 

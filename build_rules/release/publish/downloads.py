@@ -22,12 +22,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from release.content_types import content_type
 from release.errors import ReleaseError
-from release.installers import INSTALLER_NAMES
 from release.platforms import CHECKSUM_SUFFIX
 from release.project import Project
-from release.storage import IMMUTABLE, SHORT_LIVED, Bucket, StoredObject
+from release.publish.bucket import IMMUTABLE, SHORT_LIVED, Bucket, StoredObject
+from release.publish.content_types import content_type
+from release.publish.installers import INSTALLER_NAMES
 from release.versions import ReleaseVersion, parse_tag
 
 _JSON = "application/json"

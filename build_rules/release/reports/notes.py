@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release.checks.verify import ArchiveFacts
 from release.evidence import Metrics
 from release.platforms import CHECKSUM_SUFFIX
 from release.project import Project
-from release.verify import ArchiveFacts
 
 _UNKNOWN = "–"
 

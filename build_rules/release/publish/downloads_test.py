@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from release.errors import ReleaseError
-from release.fixtures import write_archive
-from release.installers import INSTALLER_NAMES
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
-from release.storage import Bucket, connect
+from release.publish.bucket import Bucket, connect
+from release.publish.downloads import Destination, describe, describe_rollback, rollback, upload
+from release.publish.installers import INSTALLER_NAMES
 from release.testing.s3_server import serve_s3
-from release.upload import Destination, describe, describe_rollback, rollback, upload
+from release.testing.stand_ins import write_archive
 from release.versions import parse_tag
 
 if TYPE_CHECKING:

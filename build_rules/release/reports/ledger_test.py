@@ -7,11 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from release import fixtures, verify
+from release.checks import verify
+from release.checks.verify import ArchiveFacts, Demands
 from release.errors import ReleaseError
 from release.evidence import Metrics, load, save
-from release.fixtures import write_archive
-from release.ledger import (
+from release.platforms import PLATFORMS
+from release.project import AGENT_RUNNER
+from release.reports.ledger import (
     Ledger,
     LedgerEntry,
     breaches,
@@ -21,10 +23,9 @@ from release.ledger import (
     render_markdown,
     render_picture,
 )
-from release.measure import compare_rebuild, make_metrics, measure_start
-from release.platforms import PLATFORMS
-from release.project import AGENT_RUNNER
-from release.verify import ArchiveFacts, Demands
+from release.reports.measure import compare_rebuild, make_metrics, measure_start
+from release.testing import stand_ins
+from release.testing.stand_ins import write_archive
 
 TAG = "agent-runner-v0.1.0"
 LINUX = PLATFORMS["linux-arm64"]
@@ -60,7 +61,7 @@ def test_an_entry_holds_what_is_known(tmp_path: Path) -> None:
     )
     entry = make_entry(facts, TAG, metrics)
     assert entry.size == facts.size
-    assert entry.unpacked_size == len(fixtures.NOTICES) + facts.members[0].size
+    assert entry.unpacked_size == len(stand_ins.NOTICES) + facts.members[0].size
     assert entry.bundle_size == 200_000_000
     assert (entry.python, entry.floor) == ("3.13.0", "glibc 2.36")
     assert (entry.build_seconds_cold, entry.build_seconds_cached) == (100.5, None)

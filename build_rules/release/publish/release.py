@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from release.archives import file_sha256
-from release.content_types import content_type
 from release.errors import ReleaseError
-from release.github import Asset, GitHub, GitHubError, Release
+from release.pack.archives import file_sha256
+from release.publish.content_types import content_type
+from release.publish.github import Asset, GitHub, GitHubError, Release
 from release.versions import ReleaseVersion
 
 _ATTEMPTS = 4

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from release import verify
+from release.checks import verify
+from release.checks.verify import ArchiveFacts
 from release.errors import ReleaseError
-from release.fixtures import write_archive
-from release.installers import INSTALLER_NAMES, github_downloads, render_installers
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER, NOTICES_NAME
-from release.verify import ArchiveFacts
+from release.publish.installers import INSTALLER_NAMES, github_downloads, render_installers
+from release.testing.stand_ins import write_archive
 
 OLD, NEW = "agent-runner-v1.0.0", "agent-runner-v1.1.0"
 SHELLS = ("dash", "bash")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from release.errors import ReleaseError
-from release.github import GitHub
-from release.publish import Publication, describe, publish
+from release.publish.github import GitHub
+from release.publish.release import Publication, describe, publish
 from release.testing.github_server import Fault, GitHubServer, GitHubState, Hangup, serve_github
 from release.versions import parse_tag
 

@@ -1,7 +1,7 @@
 """Installers of one release: scripts that know its archives' names and digests.
 
 They are made from templates (`templates/`) and the facts about archives that were verified. They
-are no files of the release: they lie in the bucket of the downloads (`release.upload`).
+are no files of the release: they lie in the bucket of the downloads (`release.publish.downloads`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from release.checks.verify import ArchiveFacts
 from release.errors import ReleaseError
 from release.project import NOTICES_NAME, Project
-from release.verify import ArchiveFacts
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _TOKEN = re.compile(r"@([A-Z]+)@")

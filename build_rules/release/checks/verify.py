@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from release.archives import ArchiveMember, extract_member, file_sha256, read_members
 from release.errors import ReleaseError
 from release.evidence import (
     PROVENANCE_ENDING,
@@ -30,12 +29,13 @@ from release.evidence import (
     notarisation_path,
     rebuild_path,
 )
+from release.pack.archives import ArchiveMember, extract_member, file_sha256, read_members
 from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line
 from release.project import Floor, Project
 from release.signing import authenticode, pe
 
 if TYPE_CHECKING:
-    from release.executables import ExecutableFacts
+    from release.checks.executables import ExecutableFacts
 
 _CHECKSUM = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<name>[^\n\r/]+)\n")
 _NATIVE_TIMEOUT = 120.0
@@ -384,7 +384,7 @@ def _check_archive(
             extracted = Path(folder) / executable_name
             extract_member(path, executable_name, extracted)
             # It takes most of a second to import, which commands that verify nothing needn't wait.
-            from release.executables import inspect_executable
+            from release.checks.executables import inspect_executable
 
             try:
                 executable = inspect_executable(extracted)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from release.rules.driver import archiver
-from release.rules.driver.archiver import ArchiveError, Member, create
+from release.pack import archiver
+from release.pack.archiver import ArchiveError, Member, create
 
 MTIME = 1_700_000_000
 LONG = "/".join(["lib", "n" * 100, "n" * 100, "n" * 100])

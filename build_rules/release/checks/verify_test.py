@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from release import fixtures, verify
+from release.checks import verify
+from release.checks.verify import Demands
 from release.errors import ReleaseError
-from release.fixtures import pack, write_archive, write_checksum
 from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Floor, Project
-from release.verify import Demands
+from release.testing import stand_ins
+from release.testing.stand_ins import pack, write_archive, write_checksum
 
 TAG = "agent-runner-v0.1.0-test"
 LINUX = PLATFORMS["linux-amd64"]
@@ -89,8 +90,8 @@ def _replace_by_link(release: Release) -> None:
     _archive(release).symlink_to(target)
 
 
-PROGRAM = fixtures.executable(LINUX, "agent-runner", TAG)
-NOTICES = (0o644, fixtures.NOTICES)
+PROGRAM = stand_ins.executable(LINUX, "agent-runner", TAG)
+NOTICES = (0o644, stand_ins.NOTICES)
 
 FAULTS: dict[str, tuple[Fault, str]] = {
     "no bill of materials": (
@@ -201,7 +202,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
             AGENT_RUNNER,
             TAG,
             WINDOWS,
-            content=fixtures.pe(0x8664) + b"x",
+            content=stand_ins.pe(0x8664) + b"x",
         ),
         "SHA-256 of agent-runner.exe",
     ),
@@ -280,7 +281,7 @@ def test_the_program_itself_is_asked_for_its_version(
     release: Release, says: str, message: str
 ) -> None:
     platform = PLATFORMS[verify.host_platform_name()]
-    write = fixtures.linux_amd64 if platform.arch == "amd64" else fixtures.linux_arm64
+    write = stand_ins.linux_amd64 if platform.arch == "amd64" else stand_ins.linux_arm64
     write_archive(
         release.directory,
         AGENT_RUNNER,

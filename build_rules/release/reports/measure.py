@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from release.archives import extract_member, file_sha256
 from release.errors import ReleaseError
 from release.evidence import Metrics, Rebuild
+from release.pack.archives import extract_member, file_sha256
 from release.platforms import Platform
 from release.project import Project
 
