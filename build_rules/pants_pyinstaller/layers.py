@@ -366,6 +366,7 @@ async def make_app_layer(request: FreezeRequest) -> AppLayer:
                 runtime_hooks=request.hooks.runtime_files,
                 data=dict(request.application.data),
                 optimize=field_set.optimize.value or 0,
+                requirements=request.application.requirements,
             ).to_json(),
             toolchain=request.toolchain,
             mounts=FrozenDict(mounts),

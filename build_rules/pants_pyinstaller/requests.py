@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.target_types import (
+    PythonRequirementsField,
     PythonResolveField,
     PythonSourceField,
     ResolvedPexEntryPoint,
@@ -23,10 +24,12 @@ from pants.core.target_types import FileSourceField, ResourceSourceField
 from pants.core.util_rules.environments import EnvironmentField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.core.util_rules.stripped_source_files import StrippedSourceFiles
-from pants.engine.addresses import UnparsedAddressInputs
+from pants.engine.addresses import Addresses, UnparsedAddressInputs
 from pants.engine.fs import AddPrefix, Digest, MergeDigests
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.target import (
+    DependenciesRequest,
+    ExplicitlyProvidedDependencies,
     InvalidFieldException,
     SpecialCasedDependencies,
     Targets,
@@ -94,11 +97,15 @@ class HookFiles:
 
 @dataclass(frozen=True)
 class Application:
-    """The first-party half of a freeze: sources below SOURCES, files below DATA."""
+    """The first-party half of a freeze: sources below SOURCES, files below DATA.
+
+    :param requirements: distributions that the target names in its `dependencies`.
+    """
 
     digest: Digest
     entry_point: str
     data: FrozenDict[str, str]
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,36 @@ async def hook_files(request: HookFilesRequest) -> HookFiles:
 
 
 @dataclass(frozen=True)
+class NamedRequirementsRequest:
+    dependencies: fields.PyInstallerDependenciesField
+
+
+@dataclass(frozen=True)
+class NamedRequirements:
+    """Projects of the `python_requirement` targets that a BUILD file names; not those that are inferred."""
+
+    projects: tuple[str, ...]
+
+
+@rule
+async def named_requirements(request: NamedRequirementsRequest) -> NamedRequirements:
+    named = await Get(ExplicitlyProvidedDependencies, DependenciesRequest(request.dependencies))
+    targets = await Get(Targets, Addresses(named.includes))
+    return NamedRequirements(
+        tuple(
+            sorted(
+                {
+                    requirement.project_name
+                    for target in targets
+                    if target.has_field(PythonRequirementsField)
+                    for requirement in target[PythonRequirementsField].value
+                }
+            )
+        )
+    )
+
+
+@dataclass(frozen=True)
 class ApplicationRequest:
     field_set: PyInstallerFieldSet
 
@@ -172,9 +209,10 @@ class ApplicationRequest:
 @rule
 async def application(request: ApplicationRequest) -> Application:
     field_set = request.field_set
-    transitive, entry_point = await MultiGet(
+    transitive, entry_point, requirements = await MultiGet(
         Get(TransitiveTargets, TransitiveTargetsRequest([field_set.address])),
         Get(ResolvedPexEntryPoint, ResolvePexEntryPointRequest(field_set.entry_point)),
+        Get(NamedRequirements, NamedRequirementsRequest(field_set.dependencies)),
     )
     assert entry_point.val is not None, "the field is required"
     closure = transitive.closure
@@ -240,6 +278,7 @@ async def application(request: ApplicationRequest) -> Application:
         await Get(Digest, MergeDigests([prefixed_sources, prefixed_data])),
         spec,
         FrozenDict({name: f"{DATA}/{name}" for name in names}),
+        requirements.projects,
     )
 
 

@@ -77,7 +77,8 @@ class PyInstallerDependenciesField(Dependencies):
         """
         First-party sources, resources and files that go into the executable, and third-party
         requirements. What the entry point imports is inferred; name here what is loaded in another
-        way, such as plugins and data files. `resource` targets lie in the bundle where
+        way, such as plugins and data files. A distribution whose `python_requirement` target is
+        named here goes in whole, like one in `collect`. `resource` targets lie in the bundle where
         `importlib.resources` finds them; `file` targets at their path in the repository.
         """
     )

@@ -173,12 +173,14 @@ def run(request: contract.AppRequest) -> None:
     asked = selection.Wanted(
         modules=frozenset(wanted | hidden),
         files=frozenset(shared),
-        collect=selection.check_collect(layer, request.collect),
+        collect=selection.check_collect(layer, request.collect)
+        | ({normalize(name) for name in request.requirements} & {dist.key for dist in layer.dists}),
         excludes=excludes,
         shadowed=frozenset(shadowed),
     )
     chosen = selection.select(layer, asked, read_dynamic(request.trace))
     refuse_contested(layer, chosen)
+    refuse_faults(layer, chosen)
     app = App(
         schema=contract.SCHEMA,
         entry=found.entry,
@@ -339,6 +341,15 @@ def refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
         "Remove one of the distributions from the resolve, or list the module in `excludes` "
         "if the program does not use it."
     )
+
+
+def refuse_faults(layer: index.Index, chosen: selection.Selection) -> None:
+    bad = [f"{name}: {layer.faults[name]}" for name in chosen.modules if name in layer.faults]
+    if bad:
+        raise DriverError(
+            f"modules that the program uses could not be analysed:\n{listing(bad)}\n"
+            "Mend the hook, or list the module in `excludes` if the program does not use it."
+        )
 
 
 def _requires(line: str, key: str) -> bool:

@@ -266,6 +266,11 @@ def manifest(
         "host_libraries": host_libraries(layers),
         "build_info": json.loads(build_info) if build_info else {},
         "floor": None if floor is None else {"system": floor.system, "version": floor.version},
+        "unresolved_imports": {
+            name: layer.unresolved[name]
+            for name in layers.chosen.modules
+            if name in layer.unresolved and layer.nodes[layer.number[name]].owner >= 0
+        },
         "unpacked_size": _unpacked_size(layers, build_info),
     }
 

@@ -88,14 +88,24 @@ def compile_module(source: bytes, path: str, optimize: int) -> tuple[CodeType | 
         )
         assert isinstance(code, CodeType)
         assert isinstance(scanned, CodeType)
-        return code, scan.scan(scanned, _utf8(source))
+        try:
+            return code, scan.scan(scanned, _utf8(source))
+        except (
+            SyntaxError,
+            ValueError,
+        ):  # the syntax tree wants an encoding that the compiler does not insist on
+            text = source.decode("utf-8", "replace").encode()
+            return code, scan.scan(scanned, text)
 
 
 def _utf8(source: bytes) -> bytes:
     """``source`` in UTF-8, so that byte patterns and the syntax tree agree (few files say another encoding)."""
     if not source.startswith(b"\xef\xbb\xbf") and b"coding" not in source[:200]:
         return source
-    return importlib.util.decode_source(source).encode()
+    try:
+        return importlib.util.decode_source(source).encode()
+    except (SyntaxError, UnicodeDecodeError):  # the compiler accepts more
+        return source
 
 
 def _key(unit: Unit, sources: Sequence[bytes], optimize: int) -> str:
@@ -137,9 +147,7 @@ def _plain(modules: dict[str, Module]) -> list[Any]:
             blob,
             [tuple(item) for item in result.imports],
             sorted(result.attributes),
-            result.dynamic,
-            result.iterated,
-            result.groups,
+            *result[2:],
         )
         for path, (blob, result) in modules.items()
     ]
@@ -152,12 +160,10 @@ def _restore(plain: list[Any]) -> dict[str, Module]:
             scan.Scan(
                 tuple(scan.Import(*item) for item in imports),
                 frozenset(attributes),
-                dynamic,
-                iterated,
-                groups,
+                *rest,
             ),
         )
-        for path, blob, imports, attributes, dynamic, iterated, groups in plain
+        for path, blob, imports, attributes, *rest in plain
     }
 
 

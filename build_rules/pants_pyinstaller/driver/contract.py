@@ -235,6 +235,8 @@ class AppRequest(Request):
         ``root/dir/file.py``.
     :param hidden_imports: modules that nothing imports statically.
     :param collect: distributions that go in whole: modules, data files, metadata.
+    :param requirements: distributions that the target names among its dependencies: they go in whole as well, those
+        that the resolve holds on this platform.
     :param excludes: modules (with their submodules) that stay out.
     :param hooks: directories of the user's hooks (those that name first-party modules are used here).
     :param runtime_hooks: paths of the user's runtime hooks, in their order.
@@ -256,6 +258,7 @@ class AppRequest(Request):
     runtime_hooks: Tuple[str, ...] = ()
     data: Dict[str, str] | None = None
     optimize: int = 0
+    requirements: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import csv
 import importlib.machinery
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 SOURCE_TREE_MARKERS = ("Cargo.toml", "CMakeLists.txt", "meson.build")
@@ -47,6 +47,7 @@ NO_DATA_SUFFIXES = (
     ),
 )
 NO_DATA_NAMES = ("py.typed", ".gitignore", ".gitattributes", ".gitkeep", ".DS_Store", ".lock")
+EXAMPLE_DIRECTORIES = ("examples", "_examples", "example", "demo", "demos")
 TEST_DIRECTORIES = ("tests", "test", "testdata", "__pycache__")
 
 METADATA_FILES = ("METADATA", "entry_points.txt")
@@ -104,6 +105,12 @@ class Distribution:
             and not path.endswith(".py")
             and (path.startswith(self.info + "/") or path.count("/") <= 1)
         )
+
+
+def required_key(line: str) -> str:
+    """The normalised name in a ``Requires-Dist`` line."""
+    match = re.match(r"[\w.-]+", line)
+    return normalize(match.group()) if match else ""
 
 
 def read_distributions(site: str) -> list[Distribution]:
@@ -281,3 +288,31 @@ def data_files(distribution: Distribution) -> tuple[str, ...]:
             continue
         found.append(path)
     return tuple(found)
+
+
+def sources_as_data(distribution: Distribution) -> tuple[str, ...]:
+    """Python files below a package in folders that are no packages: templates, scripts for other programs.
+
+    Some can be imported as well, as parts of a namespace; those are modules too.
+    """
+    packages = {
+        os.path.dirname(path) for path in distribution.files if path.endswith("/__init__.py")
+    }
+    found = []
+    for path in distribution.files:
+        folder = os.path.dirname(path)
+        if (
+            path.endswith(".py")
+            and folder not in packages
+            and not is_test_path(path)
+            and not any(part in EXAMPLE_DIRECTORIES for part in folder.split("/"))
+            and any(parent in packages for parent in _parents(folder))
+        ):
+            found.append(path)
+    return tuple(found)
+
+
+def _parents(folder: str) -> Iterator[str]:
+    while folder:
+        folder = os.path.dirname(folder)
+        yield folder

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import compiled, scan, selection
+from . import compiled, entry_points, scan, selection
 from .distributions import module_of
 from .errors import DriverError
 from .index import Index
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NO_DATA_NAMES = ("BUILD", "BUILD.pants", "py.typed", ".gitignore", "conftest.py")
 _NO_DATA_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
 
@@ -25,6 +27,8 @@ class Source:
     :param path: in the sandbox; "" for a namespace.
     :param dest: path below its source root.
     :param blob: compressed code, empty for an extension or a namespace.
+    :param constants: its short string constants.
+    :param text: its source.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Source:
     dest: str
     blob: bytes
     scan: scan.Scan
+    constants: frozenset[str] = frozenset()
+    text: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,16 @@ def _source(name: str, path: str, dest: str, optimize: int) -> Source:
             place = f"{path}:{error.lineno}" if isinstance(error, SyntaxError) else path
             raise DriverError(f"{place}: {getattr(error, 'msg', error)}") from None
     kind = "package" if dest.endswith("__init__.py") else "module"
+    assert code is not None
     return Source(
-        name, kind, path, dest, zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL), result
+        name,
+        kind,
+        path,
+        dest,
+        zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL),
+        result,
+        frozenset(scan.constants(code)),
+        text,
     )
 
 
@@ -160,14 +174,31 @@ def imports_of(
     for name in source.scan.dynamic:
         if not name.startswith(".") and exists(name):
             follow(name)
-    for group in source.scan.groups:
-        for dist in index.dists:
-            if group in dist.entry_points:
-                wanted.update(
-                    name
-                    for name in selection.plugin_modules({group: dist.entry_points[group]})
-                    if exists(name)
-                )
+    known_groups = {group for dist in index.dists for group in dist.entry_points}
+    for group in entry_points.finder(known_groups)(source.text, True):
+        for _, modules in selection.plugins_of_group(index, group):
+            wanted.update(name for name in modules if exists(name))
+    for prefix in source.scan.prefixes:
+        whole = package + prefix if prefix.startswith(".") else prefix
+        parent = whole.rpartition(".")[0]
+        wanted.update(
+            name
+            for name in index.names
+            if name.startswith(whole) and name.rpartition(".")[0] == parent and exists(name)
+        )
+    if source.scan.loads or any(
+        base in sources and sources[base].scan.loads
+        for found in absolute_imports(source)
+        for base in (found[0], *(f"{found[0]}.{attribute}" for attribute in found[1]))
+    ):
+        for text in source.constants:
+            name, colon, _ = text.partition(":")
+            while "." in name and not exists(name) and not colon:
+                name = name.rpartition(".")[0]
+            if _MODULE.fullmatch(name) and name not in sources and exists(name):
+                node = index.node(name)
+                if node is not None and node.owner >= 0:
+                    wanted.add(name)
     for name in source.scan.iterated:
         prefix = (package if name == "." else name) + "."
         for candidate in index.names:

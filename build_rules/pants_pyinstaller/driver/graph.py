@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from PyInstaller import HOMEPATH
-from PyInstaller.depend import bytecode, imphookapi
+from PyInstaller.depend import bytecode, imphook, imphookapi
 from PyInstaller.depend.analysis import PyiModuleGraph
 from PyInstaller.lib.modulegraph import modulegraph as mg
 from PyInstaller.lib.modulegraph.find_modules import get_implies
@@ -53,6 +53,7 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         self.sources = sources
         self.winners = winners
         self._edges: set[tuple[str, str]] = set()
+        self.faults: dict[str, str] = {}
         self._importer: Any = None
         super().__init__(
             HOMEPATH,
@@ -111,6 +112,18 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
             self._importer = outer
         return found
 
+    def _safe_import_module(self, module_basename: str, module_name: str, parent: Any) -> Any:
+        try:
+            return super()._safe_import_module(module_basename, module_name, parent)
+        except ImportError:
+            raise
+        except Exception as error:
+            # PyInstaller has forgotten the hook by now: this is the same without it.
+            self.faults.setdefault(
+                module_name, f"a hook of {module_name} failed: {type(error).__name__}: {error}"
+            )
+            return super()._safe_import_module(module_basename, module_name, parent)
+
     def _find_module_path(self, fullname: str, module_name: str, search_dirs: list[str]) -> Any:
         winner = self.winners.get(fullname)
         if winner is not None:
@@ -166,11 +179,16 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
     # --- What PyInstaller's scan does not know --------------------------------------------------------------------
 
     def add_literal_imports(
-        self, exists: Callable[[str], bool], children: Mapping[str, list[str]]
+        self,
+        exists: Callable[[str], bool],
+        children: Mapping[str, list[str]],
+        may_name: Callable[[str, str], bool],
     ) -> None:
         """Follow modules named by literals and packages that are iterated (see ``scan.Scan``).
 
         New modules may bring new ones: repeated until nothing is added.
+
+        :param may_name: whether a constant of the module in a file can mean a certain module of the lock.
         """
         done: set[str] = set()
         while True:
@@ -192,13 +210,45 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
                 for name in found.dynamic:
                     absolute = _absolute(name, package)
                     if absolute and exists(absolute):
-                        self._follow(absolute, node)
+                        self.follow(absolute, node)
                 for name in found.iterated:
                     for child in children.get(package if name == "." else name, ()):
                         if not child.endswith(".__main__"):
-                            self._follow(child, node)
+                            self.follow(child, node)
+                path = node.filename or ""
+                for prefix in found.prefixes:
+                    whole = package + prefix if prefix.startswith(".") else prefix
+                    parent = whole.rpartition(".")[0]
+                    for child in children.get(parent, ()):
+                        if child.startswith(whole) and may_name(path, child):
+                            self.follow(child, node)
+                loads = found.named and self._loads_by_name(node)
+                for text in found.named:
+                    name, colon, _ = text.partition(":")
+                    while name and not exists(name):
+                        name = "" if colon else name.rpartition(".")[0]
+                        colon = ":"
+                    if name and (":" in text or (loads and "." in name)) and may_name(path, name):
+                        self.follow(name, node)
 
-    def _follow(self, name: str, source: Any) -> None:
+    def _loads_by_name(self, node: Any) -> bool:
+        """Whether a module, or one that it imports, imports by name; its parent packages are not asked."""
+        if node.code.scan.loads:
+            return True
+        for target in self.graph.out_nbrs(node.graphident):
+            other = self.graph.node_data(target)
+            code = getattr(other, "code", None)
+            if (
+                isinstance(code, Module)
+                and code.scan.loads
+                and other.identifier.partition(".")[0] not in sys.stdlib_module_names
+                and not node.identifier.startswith(other.identifier + ".")
+            ):
+                return True
+        return False
+
+    def follow(self, name: str, source: Any) -> None:
+        """Add the module ``name``, if there is one, as imported by ``source``."""
         with contextlib.suppress(ImportError):
             self.import_hook(name, source)
 
@@ -208,6 +258,40 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
             node = self.graph.node_data(identifier)
             if node is not None and hasattr(node, "identifier"):
                 yield node
+
+
+def tolerate_failing_hooks(faults: dict[str, str], empty: str) -> None:
+    """Have a hook that fails count as an empty one: the fault is that of programs which use its module.
+
+    :param faults: module -> what happened, filled in.
+    :param empty: path of an empty file.
+    """
+    load, call = imphook.ModuleHook._load_hook_module, imphook.ModuleHook._process_hook_func
+
+    def note(hook: Any, error: Exception) -> None:
+        reason = error.__context__ or error
+        faults.setdefault(
+            hook.module_name,
+            f"hook {os.path.basename(hook.hook_filename)} failed: {type(reason).__name__}: {reason}",
+        )
+
+    def safe_load(hook: Any, keep_module_ref: bool = False) -> None:
+        try:
+            load(hook, keep_module_ref)
+        except Exception as error:
+            note(hook, error)
+            hook._loaded = False
+            hook.hook_filename = empty
+            load(hook, keep_module_ref)
+
+    def safe_call(hook: Any, analysis: Any) -> None:
+        try:
+            call(hook, analysis)
+        except Exception as error:
+            note(hook, error)
+
+    imphook.ModuleHook._load_hook_module = safe_load
+    imphook.ModuleHook._process_hook_func = safe_call
 
 
 def _restored(code: Any) -> types.CodeType:

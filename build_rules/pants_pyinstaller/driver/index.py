@@ -100,7 +100,9 @@ class Index:
     ``missing`` maps an absent module to [importer, how] pairs; ``groups`` a module to the groups of entry points
     that it may ask for (those that some distribution of the resolve provides).
     ``others`` maps every other file of a distribution (sources, headers, data of tests) to the distribution's number:
-    a selection may name it, and its content is taken from the site directory.
+    a selection may name it, and its content is taken from the site directory. ``faults`` maps a module to what
+    failed in its analysis, which concerns programs that use it; ``unresolved`` a module to the lines at which it
+    imports by a name that is known at run time alone.
     """
 
     schema: int
@@ -125,6 +127,8 @@ class Index:
     interpreter_libraries: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    unresolved: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.number = {name: position for position, name in enumerate(self.names)}

@@ -15,7 +15,7 @@ import tempfile
 import types
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import (
@@ -24,6 +24,7 @@ from . import (
     conflicts,
     contract,
     distributions,
+    entry_points,
     floors,
     index,
     interpreter,
@@ -165,28 +166,86 @@ class _Layer:
 
         graph_module.raise_recursion_limit()
         user = [(os.path.abspath(path), HOOK_PRIORITY_USER_HOOKS) for path in self.request.hooks]
-        path = [*self.library, self.site, *pyinstaller.path_files(self.site)]
+        stand_ins = os.path.join(os.path.realpath(self.request.tool), "PyInstaller", "fake-modules")
+        path = [*self.library, self.site, *pyinstaller.path_files(self.site), stand_ins]
         site_module.getsitepackages = lambda prefixes=None: [
             self.site
         ]  # where libraries keep their directories
         graph = graph_module.LayerGraph(
             modules, winners, [*user, *discover_hook_directories()], path
         )
+        empty = os.path.join(self.work, "hook-nothing.py")
+        open(empty, "w").close()
+        graph_module.tolerate_failing_hooks(graph.faults, empty)
         graph.scan_legacy_namespace_packages()
         entry = os.path.join(self.work, "entry.py")
         with open(entry, "w", encoding="utf-8") as file:
             file.write("")
         graph.add_script(entry)
         library = [distributions.module_of(path) for path in library_modules]
-        for name in sorted(filter(None, [*universe, *library, *sys.builtin_module_names])):
+        for name in sorted(
+            filter(None, [*universe, *library, *sys.builtin_module_names, "pyi_splash"])
+        ):
             with contextlib.suppress(ImportError):
                 graph.import_hook(name, None)
         names = set(universe) | {name for name in library if name}
         children: dict[str, list[str]] = {}
         for name in sorted(names):
             children.setdefault(name.rpartition(".")[0], []).append(name)
-        graph.add_literal_imports(names.__contains__, children)
+        graph.add_literal_imports(names.__contains__, children, self._may_name(universe))
+        self._fallbacks(graph, universe, library_modules)
         return graph
+
+    def _may_name(
+        self, universe: Mapping[str, list[tuple[str, int]]]
+    ) -> Callable[[str, str], bool]:
+        """Whether a constant of a file can mean a module: of the same distribution, or of one that it requires."""
+        by_key = {item.key: number for number, item in enumerate(self.dists)}
+        reach = [
+            {number}
+            | {
+                by_key[key]
+                for key in map(distributions.required_key, item.requires)
+                if key in by_key
+            }
+            for number, item in enumerate(self.dists)
+        ]
+
+        def may_name(path: str, name: str) -> bool:
+            owner = self._file_owner(path)
+            return owner >= 0 and any(other in reach[owner] for _, other in universe.get(name, ()))
+
+        return may_name
+
+    def _fallbacks(
+        self,
+        graph: Any,
+        universe: Mapping[str, list[tuple[str, int]]],
+        library_modules: Mapping[str, str],
+    ) -> None:
+        """Distributions that the standard library reads where the system lacks something, as zoneinfo does tzdata.
+
+        It names them in a constant of a module that works with ``importlib.resources``.
+        """
+        from . import graph as graph_module
+
+        tops = {name.partition(".")[0] for name in universe} - set(sys.stdlib_module_names)
+        for node in list(graph.iter_all()):
+            module = node.code
+            if not isinstance(module, compiled.Module) or module.blob is None:
+                continue
+            if node.identifier.partition(".")[0] not in sys.stdlib_module_names or not any(
+                item.name == "importlib.resources"
+                or (item.name == "importlib" and "resources" in (item.attributes or ()))
+                for item in module.scan.imports
+            ):
+                continue
+            code = graph_module.code_of(module)
+            named = {text.partition(".")[0] for text in scan.constants(code)} & tops
+            for top in sorted(named):
+                for name in sorted(universe):
+                    if name == top or name.startswith(top + "."):
+                        graph.follow(name, node)
 
     def _hooks(self, graph: Any) -> None:
         analysis = types.SimpleNamespace(
@@ -320,6 +379,12 @@ class _Layer:
                 ),
                 groups=groups,
                 others=self._others(),
+                faults=dict(sorted(graph.faults.items())),
+                unresolved={
+                    name: list(node.code.scan.unresolved)
+                    for name, node in nodes.items()
+                    if isinstance(node.code, compiled.Module) and node.code.scan.unresolved
+                },
             ),
             self.request.output,
         )
@@ -469,7 +534,11 @@ class _Layer:
         """Data files and native libraries of all distributions, each with its nearest package, and their metadata."""
         for owner, distribution in enumerate(self.dists):
             natives_of = distributions.native_files(self.site, distribution)
-            for path in (*distributions.data_files(distribution), *natives_of):
+            for path in (
+                *distributions.data_files(distribution),
+                *distributions.sources_as_data(distribution),
+                *natives_of,
+            ):
                 package = os.path.dirname(path).replace("/", ".")
                 while package and package not in number:
                     package = package.rpartition(".")[0]
@@ -709,16 +778,20 @@ class _Layer:
         ]
 
     def _groups(self, nodes: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Modules that ask for entry points, and the groups of the resolve's distributions that they name."""
+        """Modules of the resolve and the groups of entry points that they name (see ``entry_points``)."""
         known = {group for item in self.dists for group in item.entry_points}
-        found = {}
+        find = entry_points.finder(known)
+        sources: dict[str, tuple[bytes, int]] = {}
         for name, node in nodes.items():
-            module = node.code
-            if isinstance(module, compiled.Module):
-                named = sorted(known & set(module.scan.groups))
-                if named:
-                    found[name] = named
-        return found
+            path = getattr(node, "filename", None) or ""
+            if path.endswith(".py") and path.startswith(self.site + os.sep):
+                with open(path, "rb") as file:
+                    sources[name] = file.read(), self._file_owner(path)
+        speakers = {
+            owner for text, owner in sources.values() if entry_points.speaks_of_plugins(text)
+        }
+        found = {name: find(text, owner in speakers) for name, (text, owner) in sources.items()}
+        return {name: groups for name, groups in found.items() if groups}
 
     def _missing(self, graph: Any, nodes: Mapping[str, Any]) -> dict[str, list[list[str]]]:
         """Absent modules and who imports them, how (the syntax tree is asked only here, for those few sources)."""
@@ -752,7 +825,11 @@ class _Layer:
             name if os.path.basename(path).startswith("__init__.") else name.rpartition(".")[0]
         )
         found: dict[str, str] = {}
-        for item, flags in scan.imports_with_flags(source):
+        try:
+            imports = scan.imports_with_flags(source)
+        except (SyntaxError, ValueError):  # an encoding that the compiler alone takes
+            imports = scan.imports_with_flags(source.decode("utf-8", "replace").encode())
+        for item, flags in imports:
             base = item.name
             if item.level:
                 parts = package.split(".")

@@ -12,7 +12,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from . import contract, interpreter
 from .errors import DriverError, listing
@@ -103,18 +103,21 @@ def load(tool: str, site: str | None, work: str, roots: Sequence[str] = ()) -> s
     if site is not None:
         paths = [os.path.realpath(path) for path in (*roots, site)]
         sys.path[:] = [*library, *paths, *path_files(paths[-1]), tool]
-    configure(work)
+    configure(work, sys.path[len(library) : -1] if site is not None else [])
     return version
 
 
-def configure(work: str) -> None:
-    """Fill PyInstaller's global configuration as its command line would."""
+def configure(work: str, pathex: Iterable[str] = ()) -> None:
+    """Fill PyInstaller's global configuration as its command line would.
+
+    :param pathex: where the processes that hooks start find the packages that they ask about.
+    """
     config = importlib.import_module("PyInstaller.config")
     work = os.path.abspath(work)
     for name in ("workpath", "cachedir"):
         os.makedirs(os.path.join(work, name), exist_ok=True)
     config.CONF.update(
-        pathex=[],
+        pathex=list(pathex),
         spec=os.path.join(work, "driver.spec"),
         specpath=work,
         specnm="driver",

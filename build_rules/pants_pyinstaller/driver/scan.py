@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
-VERSION = 8
+VERSION = 9
 """Part of the cache key: raise it whenever a result changes."""
 
 
@@ -40,15 +40,20 @@ class Scan(NamedTuple):
     ``attributes`` are the global names that it binds; ``dynamic`` are modules named by literals that only execution
     imports (``import_module("a.b")``, an import inside a string that is executed); ``iterated`` are packages whose
     ``__path__`` is handed to ``pkgutil.iter_modules`` or ``walk_packages``, hence all of whose submodules may be
-    imported; ``groups`` are string constants that may name a group of entry points, in a module that asks for entry
-    points.
+    imported; ``prefixes`` are the literal beginnings of names that are completed at run time (``import_module("a." +
+    x)``), relative ones with a leading dot; ``named`` are string constants in the form of a module below the module's
+    own top-level package, or of an attribute of any module (``a.b:c``); ``loads``: the source imports by name;
+    ``unresolved`` are the lines at which it does so with a name that is known at run time alone.
     """
 
     imports: tuple[Import, ...]
     attributes: frozenset[str]
     dynamic: tuple[str, ...] = ()
     iterated: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    loads: bool = False
+    unresolved: tuple[int, ...] = ()
 
 
 class Flags(NamedTuple):
@@ -244,34 +249,63 @@ _EXECUTED = re.compile(rb"\b(?:exec|eval|compile)\s*\(")
 _STRING_IMPORT = re.compile(r"\bimport\s")
 
 
+_NAMED = re.compile(
+    r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(:[A-Za-z_][\w.]*)?|[A-Za-z_]\w*:[A-Za-z_][\w.]*"
+)
+
+
 def _with_literals(result: Scan, code: CodeType, source: bytes) -> Scan:
     iterates = b"iter_modules" in source or b"walk_packages" in source
-    if iterates or b"import_module" in source or b"__import__" in source:
+    loads = b"import_module" in source or b"__import__" in source
+    if iterates or loads:
         tree = ast.parse(source)
-        dynamic = _literal_imports(tree)
+        dynamic, prefixes, unresolved = _literal_imports(tree)
         iterated = _iterated_packages(tree) if iterates else ()
-        result = result._replace(dynamic=dynamic, iterated=iterated)
-    if b"entry_points" in source or b"iter_entry_points" in source or b"stevedore" in source:
-        result = result._replace(groups=tuple(sorted(set(_group_constants(code)))))
+        result = result._replace(
+            dynamic=dynamic,
+            iterated=iterated,
+            prefixes=prefixes,
+            unresolved=unresolved,
+            loads=loads,
+        )
+    named = _named_modules(code)
+    if named:
+        result = result._replace(named=named)
     if b"exec" in source and _EXECUTED.search(source):
         executed = tuple(_string_imports(code))
         result = result._replace(dynamic=tuple(dict.fromkeys(result.dynamic + executed)))
     return result
 
 
-_GROUP = re.compile(r"[A-Za-z_][\w.-]*[._-][\w.-]*$|[a-z][a-z0-9_]{3,}$")
-
-
-def _group_constants(code: CodeType) -> Iterator[str]:
+def constants(code: CodeType) -> set[str]:
+    """Short string constants of a module, those in constant tuples and sets included."""
+    found = set()
     for part in code_objects(code):
         for constant in part.co_consts:
-            for text in constant if isinstance(constant, tuple) else (constant,):
-                if isinstance(text, str) and len(text) < 80 and _GROUP.match(text):
-                    yield text
+            for text in constant if isinstance(constant, (tuple, frozenset)) else (constant,):
+                if isinstance(text, str) and len(text) < 120:
+                    found.add(text)
+    return found
 
 
-def _literal_imports(tree: ast.Module) -> tuple[str, ...]:
+def _named_modules(code: CodeType) -> tuple[str, ...]:
+    top = re.split(r"[/\\.]", code.co_filename, maxsplit=1)[0] + "."
+    return tuple(
+        sorted(
+            text
+            for text in constants(code)
+            if (":" in text or text.startswith(top)) and _NAMED.fullmatch(text)
+        )
+    )
+
+
+def _literal_imports(
+    tree: ast.Module,
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
+    """Names, literal beginnings of names, and lines where neither is known, of imports by name."""
     names: list[str] = []
+    prefixes: list[str] = []
+    unresolved: list[int] = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not node.args:
             continue
@@ -279,16 +313,64 @@ def _literal_imports(tree: ast.Module) -> tuple[str, ...]:
         called = (
             function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         )
+        if called not in ("import_module", "__import__"):
+            continue
         first = node.args[0]
-        if (
-            called in ("import_module", "__import__")
-            and isinstance(first, ast.Constant)
-            and isinstance(first.value, str)
-            and first.value
-            and (len(node.args) == 1 or called == "__import__" or first.value.startswith("."))
-        ):
-            names.append(first.value)
-    return tuple(dict.fromkeys(names))
+        if isinstance(first, ast.Constant):
+            if (
+                isinstance(first.value, str)
+                and first.value
+                and (len(node.args) == 1 or called == "__import__" or first.value.startswith("."))
+            ):
+                names.append(first.value)
+            continue
+        prefix = _beginning(first)
+        if prefix.strip(".") or (prefix == "." and (len(node.args) > 1 or node.keywords)):
+            prefixes.append(prefix)
+        else:
+            unresolved.append(node.lineno)
+    return (
+        tuple(dict.fromkeys(names)),
+        tuple(dict.fromkeys(prefixes)),
+        tuple(sorted(set(unresolved))),
+    )
+
+
+def _beginning(node: ast.expr) -> str:
+    """The literal text, up to a dot at least, that the value of an expression begins with; "" where it has none.
+
+    ``__name__`` and ``__package__`` at its beginning are the own package: a leading dot.
+    """
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.JoinedStr):
+        parts = list(node.values)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add):
+            parts.insert(0, left.right)
+            left = left.left
+        parts.insert(0, left)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        parts = [node.left]
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "format"
+    ):
+        parts = [node.func.value]
+    text = ""
+    for part in parts:
+        value = part.value if isinstance(part, ast.FormattedValue) else part
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            text += re.split(r"[%{]", value.value)[0]
+            if re.search(r"[%{]", value.value):
+                break
+        elif not text and isinstance(value, ast.Name) and value.id in ("__name__", "__package__"):
+            text = "@"
+        else:
+            break
+    text = text.replace("@.", ".", 1)
+    return text if "." in text and "@" not in text else ""
 
 
 def _iterated_packages(tree: ast.Module) -> tuple[str, ...]:

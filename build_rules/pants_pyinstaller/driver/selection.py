@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .distributions import normalize
+from .entry_points import is_tool_group
 from .errors import DriverError
 from .index import PRESENT_KINDS, Index
 
 ALWAYS = ("struct", "_struct", "zlib", "ctypes", "signal", "atexit", "shutil")
 """Modules that the bootloader's code and the runtime hook import in every binary."""
-
-TOOL_GROUPS = (
-    *(
-        "console_scripts",
-        "gui_scripts",
-        "pytest11",
-        "distutils.*",
-        "setuptools.*",
-        "egg_info.*",
-        "pyinstaller40",
-    ),
-    *(
-        "babel.*",
-        "flake8.*",
-        "mypy*",
-        "pylint*",
-        "sphinx*",
-        "docutils.*",
-        "hypothesis",
-        "nox*",
-        "tox*",
-        "poetry.*",
-    ),
-    *(
-        "hatch*",
-        "towncrier*",
-        "virtualenv*",
-        "build.*",
-        "lingua.*",
-        "nose*",
-        "zest.*",
-        "flit*",
-        "pre_commit*",
-    ),
-)
-"""Entry-point groups that developers' tools read; all others may be plugins of the running program."""
 
 _ENTRY_POINT = re.compile(
     r"^\s*(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+))?\s*(?:\[.*\])?\s*$"
@@ -97,11 +61,22 @@ def is_under(name: str, roots: Iterable[str]) -> bool:
     return any(name == root or name.startswith(root + ".") for root in roots)
 
 
+def lineage(name: str) -> Iterator[str]:
+    """``name`` and its parent packages, innermost first.
+
+    >>> list(lineage("a.b.c"))
+    ['a.b.c', 'a.b', 'a']
+    """
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
 def plugin_modules(entry_points: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Modules of the entry points that the running program may load."""
     found = []
     for group, points in entry_points.items():
-        if any(fnmatch.fnmatch(group, pattern) for pattern in TOOL_GROUPS):
+        if is_tool_group(group):
             continue
         for value in points.values():
             match = _ENTRY_POINT.match(value)
@@ -196,7 +171,10 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
             if item.kind == "binary" and nodes[item.module].kind == "extension":
                 continue  # the module's own file
             whole = index.dists[item.owner].key in wanted.collect
-            if item.module in reasons or (whole and not is_out(names[item.module])):
+            package = names[item.module]
+            if not is_out(package) and (
+                whole or any(number.get(p) in reasons for p in lineage(package))
+            ):
                 files.add(dest)
     for owner in dists | _without_modules(index, dists):
         files.update(index.dists[owner].metadata)
