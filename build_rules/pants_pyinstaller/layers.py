@@ -1,7 +1,7 @@
 """The steps of a freeze as cached processes: each a request, a rule and its result.
 
     wheels -> Layer -+-> Packed
-                     +-> Trace -> probe
+                     +-> Trace
                      +-> AppLayer -> Check -> Exercise -> pieces -> Assembled
 
 A step's key holds only what it reads: `Assembled` alone sees `build_info`, and nothing before
@@ -71,10 +71,9 @@ class DriverRun:
 
 @dataclass(frozen=True)
 class DriverOutput:
-    """What the program wrote; `notes` is what it said on stderr."""
+    """What the program wrote."""
 
     digest: Digest
-    notes: str
 
 
 @rule
@@ -104,7 +103,7 @@ async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
     )
     require_success(result, what=run.description, repeat=run.address.spec)
     digest = await Get(Digest, RemovePrefix(result.output_digest, _OUTPUT))
-    return DriverOutput(digest, result.stderr.decode())
+    return DriverOutput(digest)
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,6 @@ class Layer:
     site: Digest
     tool: Digest
     digest: Digest
-    notes: str
 
 
 @rule
@@ -177,7 +175,7 @@ async def make_layer(request: LayerRequest, pyinstaller: PyInstaller) -> Layer:
             address=request.address,
         ),
     )
-    return Layer(site.digest, tool.digest, output.digest, output.notes)
+    return Layer(site.digest, tool.digest, output.digest)
 
 
 @dataclass(frozen=True)
@@ -261,64 +259,6 @@ async def trace_layer(request: TraceRequest) -> Trace:
 
 
 @dataclass(frozen=True)
-class LayerProofRequest:
-    layer: LayerRequest
-    allow: FrozenDict[str, str]
-
-
-@dataclass(frozen=True)
-class LayerProof:
-    """That every module of a layer does the same frozen as unfrozen."""
-
-    digest: Digest
-
-
-@rule
-async def prove_layer(request: LayerProofRequest) -> LayerProof:
-    spec = request.layer.spec
-    layer, trace = await MultiGet(
-        Get(Layer, LayerRequest, request.layer), Get(Trace, TraceRequest(request.layer))
-    )
-    output = await Get(
-        DriverOutput,
-        DriverRun(
-            program=contract.PROBE,
-            request=contract.ProbeRequest(
-                layer="layer",
-                trace="trace",
-                tool="tool",
-                output=_OUTPUT,
-                cache=_CACHE,
-                allow=dict(request.allow),
-            ).to_json(),
-            toolchain=spec.toolchain,
-            mounts=FrozenDict({"layer": layer.digest, "trace": trace.digest, "tool": layer.tool}),
-            files=EMPTY_DIGEST,
-            description=f"Prove that the resolve `{spec.resolve}` imports frozen as unfrozen",
-            address=request.layer.address,
-        ),
-    )
-    return LayerProof(output.digest)
-
-
-@dataclass(frozen=True)
-class LayerProofIfNeeded:
-    """The layer's proof where the field `proof` asks for it, else None."""
-
-    proof: LayerProof | None
-
-
-@rule
-async def prove_layer_if_needed(request: FreezeRequest) -> LayerProofIfNeeded:
-    field_set = request.field_set
-    if field_set.proof.value != contract.PROOF_CLOSURE:
-        return LayerProofIfNeeded(None)
-    layer = LayerRequest(LayerSpec.of(request), field_set.address)
-    allow = field_set.proof_allow.value or FrozenDict()
-    return LayerProofIfNeeded(await Get(LayerProof, LayerProofRequest(layer, allow)))
-
-
-@dataclass(frozen=True)
 class AppLayer:
     """First-party code compiled, and the selection of what it needs from the layer."""
 
@@ -390,16 +330,22 @@ async def check_application(request: FreezeRequest) -> Check:
     field_set = request.field_set
     if field_set.proof.value == contract.PROOF_OFF:
         return Check(None)
-    app = await Get(AppLayer, FreezeRequest, request)
+    app, packed = await MultiGet(
+        Get(AppLayer, FreezeRequest, request), Get(PackedIfNeeded, FreezeRequest, request)
+    )
     mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
     if app.trace:
         mounts["trace"] = app.trace.digest
+    if packed.packed is not None:
+        mounts["pack"] = packed.packed.digest
     app_digest = await Get(Digest, AddPrefix(app.digest, "app"))
     output = await Get(
         DriverOutput,
         DriverRun(
             program=contract.CHECK,
             request=contract.CheckRequest(
+                mode=field_set.mode.value or contract.ONE_FILE,
+                pack="pack" if packed.packed is not None else None,
                 layer="layer",
                 app="app",
                 site="site",
@@ -499,20 +445,17 @@ class Assembled:
 
     digest: Digest
     executable: str
-    notes: str
 
 
 @rule
 async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assembled:
     freeze = request.freeze
     field_set = freeze.field_set
-    # All at once: packing and the layer's proof need not wait for the application's.
-    app, check, exercise, packed, _ = await MultiGet(
+    app, check, exercise, packed = await MultiGet(
         Get(AppLayer, FreezeRequest, freeze),
         Get(Check, FreezeRequest, freeze),
         Get(Exercise, FreezeRequest, freeze),
         Get(PackedIfNeeded, FreezeRequest, freeze),
-        Get(LayerProofIfNeeded, FreezeRequest, freeze),
     )
     mode = field_set.mode.value or contract.ONE_FILE
     mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
@@ -571,7 +514,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
         )
         joined = await Get(Joined, JoinRequest(pieces, contract.PIECES, executable))
         digest = await Get(Digest, MergeDigests([joined.digest, sidecars]))
-    return Assembled(digest, executable, output.notes)
+    return Assembled(digest, executable)
 
 
 def rules() -> Iterable[Rule | UnionRule]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import posixpath
 from collections.abc import Iterable
@@ -13,7 +14,9 @@ from pants.core.goals.run import RunRequest
 from pants.engine.fs import (
     CreateDigest,
     Digest,
+    DigestContents,
     DigestEntries,
+    DigestSubset,
     FileEntry,
     GlobMatchErrorBehavior,
     MergeDigests,
@@ -82,6 +85,21 @@ async def _beside_build_file(field_set: PyInstallerFieldSet) -> tuple[FrozenDict
     return FrozenDict(found), await Get(Digest, MergeDigests(digests))
 
 
+async def _show_notes(field_set: PyInstallerFieldSet, assembled: Digest) -> None:
+    """Show what the programs noted, once a build, also when all of it came from a cache."""
+    sidecar = await Get(Digest, DigestSubset(assembled, PathGlobs([f"**/{contract.MANIFEST}"])))
+    for file in await Get(DigestContents, Digest, sidecar):
+        for note in json.loads(file.content)["notes"]:
+            warns = note["kind"] in contract.WARNING_NOTES
+            logger.log(
+                logging.WARNING if warns else logging.INFO,
+                "%s: %s: %s",
+                field_set.address,
+                note["kind"],
+                note["text"],
+            )
+
+
 @rule
 async def build_executable(request: BinaryRequest, host: Host) -> Executable:
     field_set = request.field_set
@@ -98,9 +116,7 @@ async def build_executable(request: BinaryRequest, host: Host) -> Executable:
     assembled = await Get(
         Assembled, AssembledRequest(freeze, name, build_info.values, extra, extra_digest)
     )
-    for line in assembled.notes.splitlines():
-        if line.startswith("note: "):
-            logger.info("%s: %s", field_set.address, line[len("note: ") :])
+    await _show_notes(field_set, assembled.digest)
     executable = posixpath.join(directory, assembled.executable)
     root = posixpath.join(directory, name) if mode == contract.ONE_DIR else executable
     # Sidecars take the name of what they lie beside, so that several binaries share a directory.

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from typing import Any
 
 from . import (
@@ -18,6 +19,7 @@ from . import (
     floors,
     index,
     interpreter,
+    notes,
     pieces,
     pyinstaller,
     shape,
@@ -54,6 +56,8 @@ def run(request: contract.AssembleRequest) -> None:
         [*check["modules"], *exercised["modules"]],
         [*check["files"], *exercised["files"]],
         request.site,
+        own_files=check["own_files"],
+        unpacked=check["unpacked"],
     )
     app.refuse_contested(layers.layer, layers.chosen)
     forbid_host_libraries(layers, request.host_libraries)
@@ -101,11 +105,15 @@ def run(request: contract.AssembleRequest) -> None:
 
 
 def read_check(directory: str | None) -> dict[str, Any]:
-    """What the application's proof added to the selection, and which native modules an import comes to."""
+    """CHECK_RESULT: what the application's proof added; ``own_files`` as bundle.load takes it."""
     if directory is None:
-        return {"modules": [], "files": [], "early": {}}
+        return {"modules": [], "files": [], "early": {}, "own_files": {}, "unpacked": []}
     with open(os.path.join(directory, contract.CHECK_RESULT), encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
+    found["own_files"] = {
+        dest: os.path.join(directory, contract.CHECK_FILES, *dest.split("/"))
+        for dest in found["own_files"]
+    }
     return found
 
 
@@ -137,14 +145,7 @@ def forbid_host_libraries(layers: bundle.Layers, policy: str) -> None:
     if policy not in known:
         raise DriverError(f"host_libraries must be one of {', '.join(known)}, not {policy!r}")
     found = host_libraries(layers)
-    described = [
-        f"{item['name']} from "
-        + (f"{item['package']} {item['version']}" if item["package"] else "no known package")
-        for item in found
-    ]
-    if policy == contract.HOST_LIBRARIES_LIST:
-        for line in described:
-            step(f"host library: {line}")
+    described = [_host_library(item) for item in found]
     if policy == contract.HOST_LIBRARIES_DENY and found:
         raise DriverError(
             f"host_libraries is 'deny', but the bundle holds libraries of the building machine:\n"
@@ -152,6 +153,21 @@ def forbid_host_libraries(layers: bundle.Layers, policy: str) -> None:
             "Build with an interpreter that brings its own libraries (python-build-standalone), "
             "or use 'list' or 'allow'."
         )
+
+
+def host_notes(layers: bundle.Layers, policy: str) -> list[dict[str, str]]:
+    """Notes on libraries of the building machine, where the policy is "list"."""
+    if policy != contract.HOST_LIBRARIES_LIST:
+        return []
+    return [
+        notes.note("host-library", _host_library(item), file=item["name"])
+        for item in host_libraries(layers)
+    ]
+
+
+def _host_library(item: Mapping[str, Any]) -> str:
+    package = f"{item['package']} {item['version']}" if item["package"] else "no known package"
+    return f"{item['name']} from {package}"
 
 
 def host_libraries(layers: bundle.Layers) -> list[dict[str, Any]]:
@@ -186,7 +202,7 @@ def _natives(layers: bundle.Layers) -> list[floors.Native]:
         origin = f"PyInstaller {layer.pyinstaller}"
         found.append(floors.Native("", loader, origin, known[""]))
     for dest in layers.app.files:
-        path = os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
+        path = layers.own_path(dest)
         floor = floors.read(path)
         if floor is not None:
             found.append(floors.Native(dest, path, "the application", floor))
@@ -221,10 +237,7 @@ def _sizes(layers: bundle.Layers) -> dict[int, int]:
 
 def _unpacked_size(layers: bundle.Layers, build_info: bytes | None) -> int:
     """Bytes of all files in the bundle, unpacked."""
-    own = sum(
-        os.path.getsize(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")))
-        for dest in layers.app.files
-    )
+    own = sum(os.path.getsize(layers.own_path(dest)) for dest in layers.app.files)
     chosen = (layers.layer.files[f].size for f in layers.chosen.files if f not in layers.app.files)
     return sum(chosen) + own + len(build_info or b"")
 
@@ -272,6 +285,8 @@ def manifest(
             if name in layer.unresolved and layer.nodes[layer.number[name]].owner >= 0
         },
         "unpacked_size": _unpacked_size(layers, build_info),
+        "notes": notes.read(request.layer, request.app, request.check, request.exercise)
+        + host_notes(layers, request.host_libraries),
     }
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import app as app_module
 from . import archive, compiled, contract, entries, index, runtime, selection
@@ -20,6 +20,7 @@ class Layers:
     """The inputs of a bundle, opened.
 
     :param code, own_code: LAYER_MODULES and APP_MODULES.
+    :param own_places: files of the application that a proof added -> where their contents lie.
     """
 
     layer_path: str
@@ -30,6 +31,13 @@ class Layers:
     own_code: bytes
     chosen: selection.Selection
     site: str | None = None
+    own_places: dict[str, str] = field(default_factory=dict)
+
+    def own_path(self, dest: str) -> str:
+        """Where the content of one of the application's files lies."""
+        return self.own_places.get(dest) or os.path.join(
+            self.app_path, contract.APP_FILES, *dest.split("/")
+        )
 
     def path_of(self, dest: str) -> str:
         """Where the content of a file of the layer lies."""
@@ -54,15 +62,24 @@ def load(
     extra_modules: Iterable[str] = (),
     extra_files: Iterable[str] = (),
     site: str | None = None,
+    own_files: Mapping[str, str] | None = None,
+    unpacked: Iterable[str] = (),
 ) -> Layers:
     """Open layer and application, with what a check found at run time added to the selection.
 
+    :param own_files: sources of the application that are needed as files: destination -> path.
+    :param unpacked: modules of the application that are sources alone, for the import hook that loads them.
     :param site: the directory that the layer was made of; needed where ``extra_files`` names one of ``Index.others``.
     """
     layer = index.read(layer_path)
     extra_files = list(extra_files)
     layer.adopt(extra_files, site)
     app = app_module.read(app_path)
+    added = {dest: path for dest, path in (own_files or {}).items() if dest not in app.files}
+    app.files.update(dict.fromkeys(added, False))
+    gone = set(unpacked)
+    for module in app.modules:
+        module.pyz = module.pyz and module.name not in gone
     asked = app.request
     asked = selection.Wanted(
         modules=asked.modules | frozenset(extra_modules),
@@ -82,6 +99,7 @@ def load(
         own_code=own_code,
         chosen=selection.select(layer, asked, dynamic),
         site=site,
+        own_places=added,
     )
 
 
@@ -219,7 +237,7 @@ def stage(layers: Layers, directory: str) -> None:
         _parent(target, made)
         if os.path.lexists(target):
             os.unlink(target)
-        link(os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/")), target)
+        link(layers.own_path(dest), target)
 
 
 def _parent(path: str, made: set[str]) -> None:

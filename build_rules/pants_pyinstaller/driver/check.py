@@ -10,101 +10,229 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import bundle, contract, firstparty, lazy, probing, selection, trace
-from .errors import DriverError
+from . import (
+    bundle,
+    contract,
+    entries,
+    firstparty,
+    lazy,
+    notes,
+    own_imports,
+    probing,
+    selection,
+    shape,
+    trace,
+    verdict,
+)
 from .progress import step
 
 _ROUNDS = 6
 
 
-def run(request: contract.CheckRequest) -> None:
-    """Write CHECK_RESULT: ``modules`` and ``files`` that join the selection; ``early``: see ``early_natives``.
+@dataclass
+class _Found:
+    """What runs showed to be missing from the bundle, and hence joins it.
 
-    :raises DriverError: a module does not do frozen what it does unfrozen, and it is not accepted in ``allow``.
+    :param own: sources of the application that are read, or that an import hook loads: destinations.
+    :param unpacked: first-party modules that an import hook loads.
     """
+
+    modules: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
+    unpacked: set[str] = field(default_factory=set)
+
+    def add(self, other: _Found) -> list[str]:
+        """Join ``other``; returns what is new."""
+        new: set[str] = set()
+        for name in ("modules", "files", "own", "unpacked"):
+            more = getattr(other, name) - getattr(self, name)
+            getattr(self, name).update(more)
+            new |= more
+        return sorted(new)
+
+
+class _Proof:
+    """One application, its job, and the runs."""
+
+    def __init__(self, request: contract.CheckRequest, work: str) -> None:
+        self.request, self.work = request, work
+        self.known = _read_trace(request.trace)
+        self.found = _Found()
+        self.layers = bundle.load(request.layer, request.app, self.known["dynamic"])
+        sources, _ = firstparty.read_sources(request.source_roots, 0)
+        own = {item.name for item in self.layers.app.modules}
+        sources = {name: item for name, item in sources.items() if name in own}
+        self.sources = firstparty.without(sources, self.layers.app.unfollowed)
+        self.main = main_module(self.layers.app.entry, self.sources)
+        start = self.main or self.layers.app.entry.called
+        self.imports = own_imports.Imports(self.sources, [start] if start else [])
+        self.names, self.attributes = targets(self.sources, self.layers, self.main, self.imports)
+        self.hooked: dict[str, str] | None = None
+
+    def load(self) -> None:
+        """The layers with what was found."""
+        by_dest = {item.dest: item.path for item in self.sources.values() if item.path}
+        self.layers = bundle.load(
+            self.request.layer,
+            self.request.app,
+            self.known["dynamic"],
+            self.found.modules,
+            self.found.files,
+            self.request.site,
+            own_files={dest: by_dest[dest] for dest in sorted(self.found.own)},
+            unpacked=self.found.unpacked,
+        )
+
+    def frozen(self) -> probing.Report:
+        """One frozen run, in the shape that ships."""
+        probing.release(self.work)
+        layers = self.layers
+        command = probing.frozen_command(
+            layers, self.work, mode=self.request.mode, pack=self.request.pack
+        )
+        job = probing.Job(
+            self.names,
+            self.attributes,
+            _versions(layers),
+            _resources(layers),
+            dynamic=True,
+            own=sorted(self.sources),
+        )
+        return probing.run(command, job, "", self.work)
+
+    def unfrozen(self) -> probing.Report:
+        """The same imports in an ordinary environment."""
+        roots = list(self.request.source_roots)
+        command = probing.unfrozen_command(
+            self.request.layer, self.layers.layer, self.request.site, roots, self.work
+        )
+        job = probing.Job(self.names, self.attributes, record=False, own=sorted(self.sources))
+        return probing.run(command, job, os.path.realpath(self.request.site), self.work)
+
+    def missing(self, report: probing.Report) -> _Found:
+        """What this run looked for in vain, although an ordinary environment has it."""
+        modules, files = needed(self.layers, report)
+        by_dest = {item.dest: name for name, item in self.sources.items() if item.path}
+        found = _Found(modules, files, set(report.missed_files) & set(by_dest))
+        if report.importers and self.hooked is None:
+            self.hooked = self.unfrozen().loaders
+        for name in self.hooked or ():
+            if self.sources[name].dest.endswith(".py"):
+                found.unpacked.add(name)
+                found.own.add(self.sources[name].dest)
+        return found
+
+    def prove(self) -> probing.Report:
+        """Run frozen until nothing more is found missing."""
+        for attempt in range(_ROUNDS):
+            report = self.frozen()
+            new = self.found.add(self.missing(report))
+            if not new:
+                break
+            step(
+                f"check: {', '.join(new[:8])} found missing at run time: added (run {attempt + 2})"
+            )
+            self.load()
+        return report
+
+
+def run(request: contract.CheckRequest) -> None:
+    """Write CHECK_RESULT, CHECK_FILES/ and NOTES.
+
+    CHECK_RESULT: ``modules`` and ``files`` that join the selection; ``own_files`` (contents in CHECK_FILES) and
+    ``unpacked``: see ``bundle.load``; ``early``: see ``early_natives``.
+
+    :raises DriverError: a module does not do frozen what it does unfrozen, or first-party code does not import at all,
+        and it is not accepted in ``allow``.
+    """
+    shape.check_mode(request.mode)
     allow = request.allow or {}
-    for name, reason in allow.items():
-        if not reason.strip():
-            raise DriverError(f"proof_allow: {name} needs a reason")
-    known = _read_trace(request.trace)
-    layers = bundle.load(request.layer, request.app, known["dynamic"], site=request.site)
-    sources, _ = firstparty.read_sources(request.source_roots, 0)
-    sources = firstparty.without(sources, layers.app.unfollowed)
-    names, attributes = targets(sources, layers)
-    extra_modules: set[str] = set()
-    extra_files: set[str] = set()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         try:
-            for attempt in range(_ROUNDS):
-                command = probing.frozen_command(layers, work)
-                report = probing.run(
-                    command,
-                    probing.Job(
-                        names, attributes, _versions(layers), _resources(layers), dynamic=True
-                    ),
-                    "",
-                    work,
-                )
-                modules, files = needed(layers, report)
-                if not (modules - extra_modules or files - extra_files):
-                    break
-                extra_modules |= modules
-                extra_files |= files
-                step(
-                    f"check: {', '.join(sorted(modules | files)[:8])} "
-                    f"found missing at run time: added (run {attempt + 2})"
-                )
-                probing.release(work)
-                layers = bundle.load(
-                    request.layer,
-                    request.app,
-                    known["dynamic"],
-                    extra_modules,
-                    extra_files,
-                    request.site,
-                )
-            failed = [name for name in names if report.outcomes[name].error is not None]
-            failed += sorted(
-                {fault[1] for fault in report.faults if fault[0] == "attribute"} - set(failed)
-            )
-            differences = _compare(layers, report, names, failed, request, work)
+            proof = _Proof(request, work)
+            report = proof.prove()
+            differences, alike = _compare(proof, report)
         finally:
             probing.release(work)
+    layers = proof.layers
     selected = set(layers.chosen.modules)
-    differences += [
-        probing.Difference(**item) for item in known["differences"] if item["module"] in selected
-    ]
-    for path, (_, asker) in sorted(known["missed"].items()):
-        if asker in selected and asker not in allow:
-            step(
-                f"note: {asker} looked for {path}, which the unfrozen environment has and a bundle lacks"
+    imported = {name for _, name in report.requests} | set(proof.names)
+    said: list[dict[str, str]] = []
+    for item in proof.known["differences"]:
+        if item["module"] in imported & selected:
+            differences.append(probing.Difference(**item))
+        elif item["module"] in selected:
+            said.append(
+                notes.note(
+                    "failing-import",
+                    f"{item['module']} imports unfrozen but not frozen ({item['frozen']}); "
+                    "nothing imports it when the program starts",
+                    module=item["module"],
+                )
             )
-    own = {item.name for item in layers.app.modules}
+    differences = [item for item in differences if item.module not in allow]
     differences.sort(
-        key=lambda item: item.module in own
-    )  # the cause before those who only import it
-    refuse([item for item in differences if item.module not in allow], report, allow)
+        key=lambda item: item.module in proof.sources
+    )  # the cause before who only imports it
+    verdict.refuse_broken(proof.imports, proof.main, alike, allow)
+    verdict.refuse(differences, report.faults, allow, layers.app.request.excludes, proof.imports)
+    said += verdict.failing(alike, proof.imports, proof.main, allow)
+    said += [
+        notes.note("accepted", f"{name}: {reason}", module=name) for name, reason in allow.items()
+    ]
+    said.append(
+        notes.note(
+            "proof",
+            f"{len(proof.names)} modules that first-party code names import frozen ({request.mode}) as unfrozen",
+        )
+    )
     # Dynamic imports that the trace saw are part of the closure: `assemble` has no trace, so they are named here.
     plain = selection.select(layers.layer, layers.app.request, {})
     result: dict[str, Any] = {
         "schema": contract.SCHEMA,
         "modules": sorted(selected - set(plain.modules)),
         "files": sorted(set(layers.chosen.files) - set(plain.files)),
-        "early": early_natives(layers, own, report.requests - report.unmet),
-        "accepted": dict(sorted(allow.items())),
+        "own_files": sorted(layers.own_places),
+        "unpacked": sorted(proof.found.unpacked),
+        "early": early_natives(layers, set(proof.sources), _requests(proof, report)),
     }
     os.makedirs(request.output, exist_ok=True)
+    for dest, path in layers.own_places.items():
+        target = os.path.join(request.output, contract.CHECK_FILES, *dest.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(path, target)
+    notes.write(request.output, said)
     with open(
         os.path.join(request.output, contract.CHECK_RESULT), "w", encoding="utf-8", newline="\n"
     ) as out:
         json.dump(result, out, sort_keys=True, indent=1)
     step(
-        f"check: {len(names)} imports proved frozen, {len(result['modules'])} modules joined the selection"
+        f"check: {len(proof.names)} imports proved frozen, {len(result['modules'])} modules joined the selection"
     )
+
+
+def _requests(proof: _Proof, report: probing.Report) -> set[tuple[str, str]]:
+    """(importer, imported) of every import that succeeded; of the main module, which did not run, what it names."""
+    found = report.requests - report.unmet
+    for item in proof.imports.of.get(proof.main, ()):
+        if item.certain:
+            found.add((proof.main, item.base))
+            found.update((proof.main, f"{item.base}.{text}") for text in item.attributes)
+    return found
+
+
+def main_module(entry: entries.Entry, sources: Mapping[str, firstparty.Source]) -> str:
+    """The first-party module that runs as ``__main__``, "" for none: to import it would be to run the program."""
+    if entry.module or not entry.script:
+        return entry.module
+    return next((name for name, item in sources.items() if item.dest == entry.file), "")
 
 
 def early_natives(
@@ -149,38 +277,56 @@ def _read_trace(path: str | None) -> dict[str, Any]:
 
 
 def targets(
-    sources: dict[str, firstparty.Source], layers: bundle.Layers
+    sources: Mapping[str, firstparty.Source],
+    layers: bundle.Layers,
+    main: str,
+    imports: own_imports.Imports,
 ) -> tuple[list[str], list[tuple[str, tuple[str, ...]]]]:
-    """What to import: first-party modules and all that they import; and attributes that those imports ask for."""
-    own = {item.name for item in layers.app.modules}
+    """What to import: first-party modules and all that they import, what the program begins with first; and attributes
+    that those imports ask for.
+
+    The main module is proved by its imports: it must not run.
+    """
     shadowed = set(layers.app.wanted["shadowed"])
+    called = layers.app.entry.called
+    first = [called] if called else []
+    attributes: dict[str, set[str]] = {}
+    for item in imports.of.get(main, ()):
+        if item.certain:
+            first.append(item.base)
+            first += [
+                f"{item.base}.{text}"
+                for text in item.attributes
+                if f"{item.base}.{text}" in sources
+            ]
+    for item in (item for name in sorted(imports.of) for item in imports.of[name]):
+        if item.base not in sources or item.importer == main:
+            for attribute in item.attributes:
+                name = f"{item.base}.{attribute}"
+                if not layers.layer.is_present(name) and name not in sources:
+                    attributes.setdefault(item.base, set()).add(attribute)
     names = [
         name
-        for name in sorted(own)
-        if not name.endswith("__main__") and sources[name].kind != "namespace"
+        for name in sorted(sources)
+        if not name.endswith("__main__") and sources[name].kind != "namespace" and name != main
     ]
     wanted: set[str] = set()
-    attributes: dict[str, set[str]] = {}
-    for name in sorted(own):
-        found, _ = firstparty.imports_of(sources[name], sources, layers.layer, shadowed)
+    for source in sources.values():
+        found, _ = firstparty.imports_of(source, sources, layers.layer, shadowed)
         wanted |= found
-        for base, asked in firstparty.absolute_imports(sources[name]):
-            if base not in own and layers.layer.is_present(base):
-                for attribute in asked:
-                    if not layers.layer.is_present(f"{base}.{attribute}"):
-                        attributes.setdefault(base, set()).add(attribute)
-    excludes = layers.app.request.excludes
+    out = (*layers.app.request.excludes, *probing.NEVER_IMPORTED)
     reached = sorted(
-        name
-        for name in wanted
-        if not selection.is_under(name, (*excludes, *probing.NEVER_IMPORTED)) and name not in own
+        name for name in wanted if not selection.is_under(name, out) and name not in sources
     )
+    never = (*probing.NEVER_IMPORTED, *([main] if main else ()))
+    asked = [name for name in first if not selection.is_under(name, never)]
+    all_names = list(dict.fromkeys([*asked, *names, *reached]))
     checked = [
-        (base, tuple(sorted(asked)))
-        for base, asked in sorted(attributes.items())
-        if base in reached
+        (base, tuple(sorted(found)))
+        for base, found in sorted(attributes.items())
+        if base in all_names
     ]
-    return names + reached, checked
+    return all_names, checked
 
 
 def _versions(layers: bundle.Layers) -> list[tuple[str, str]]:
@@ -215,7 +361,7 @@ def needed(layers: bundle.Layers, report: probing.Report) -> tuple[set[str], set
     wanted: set[str] = set()
     for path in report.missed_files:
         known = path in layers.layer.files or (
-            path in layers.layer.others and not path.endswith((".py", ".pyc", ".so"))
+            path in layers.layer.others and not path.endswith((".pyc", ".so"))
         )
         if known and path not in files:
             wanted.add(path)
@@ -234,83 +380,30 @@ def needed(layers: bundle.Layers, report: probing.Report) -> tuple[set[str], set
 
 
 def _compare(
-    layers: bundle.Layers,
-    report: probing.Report,
-    names: list[str],
-    failed: list[str],
-    request: contract.CheckRequest,
-    work: str,
-) -> list[probing.Difference]:
-    """Differences among the modules that failed, and attributes that only unfrozen modules have."""
-    importable = [
-        name
-        for name in failed
-        if name in report.outcomes and report.outcomes[name].error is not None
-    ]
-    found = trace.compare(
-        layers, report, importable, request.site, work, list(request.source_roots)
+    proof: _Proof, report: probing.Report
+) -> tuple[list[probing.Difference], dict[str, str]]:
+    """Modules that fail frozen alone, or lack an attribute there alone, or are loaded otherwise; and what fails on
+    both sides: module, or module.attribute -> its error.
+    """
+    failed = [name for name in proof.names if report.outcomes[name].error is not None]
+    found, same = trace.compare(
+        proof.layers,
+        report,
+        failed,
+        proof.request.site,
+        proof.work,
+        list(proof.request.source_roots),
     )
+    alike = {name: outcome.describe() for name, outcome in same.items()}
     absent = [fault for fault in report.faults if fault[0] == "attribute"]
     if absent:
-        command = probing.unfrozen_command(
-            request.layer, layers.layer, request.site, list(request.source_roots), work
-        )
-        asked: dict[str, list[str]] = {}
-        for _, module, attribute in absent:
-            asked.setdefault(module, []).append(attribute)
-        job = probing.Job(names, list(asked.items()), record=False)
-        unfrozen = probing.run(command, job, os.path.realpath(request.site), work)
-        also = {tuple(fault) for fault in unfrozen.faults}
+        also = {tuple(fault) for fault in proof.unfrozen().faults}
         for fault in absent:
-            if tuple(fault) not in also:
-                found.append(
-                    probing.Difference(
-                        fault[1],
-                        f"has the attribute {fault[2]!r}",
-                        f"lacks the attribute {fault[2]!r}",
-                        "another module of that name is in the bundle, or it fell back because something was missing",
-                        f"look for a second distribution that owns {fault[1].partition('.')[0]!r}, "
-                        "or add what it loads to hidden_imports",
-                    )
-                )
-    return found
-
-
-def refuse(
-    differences: list[probing.Difference], report: probing.Report, allow: dict[str, str]
-) -> None:
-    """Fail when anything is left.
-
-    :raises DriverError: with every difference.
-    """
-    lines = [item.describe() for item in _outermost(differences)]
-    for fault in report.faults:
-        if fault[0] == "version" and fault[1] not in allow:
-            lines.append(
-                f"  metadata of {fault[1]}\n    unfrozen: version {fault[2]}\n    frozen:   {fault[3]}\n"
-                "    cause:    its dist-info directory is not in the bundle\n"
-                "    remedy:   add the distribution to collect"
-            )
-        elif fault[0] == "resource" and fault[1] not in allow:
-            lines.append(
-                f"  data file {fault[2]} of package {fault[1]}\n    unfrozen: found\n    frozen:   not found\n"
-                "    cause:    the file is not in the bundle\n    remedy:   add its distribution to collect"
-            )
-    if lines:
-        raise DriverError(
-            f"the frozen program does not do what the unfrozen one does ({len(lines)} differences):\n"
-            + "\n".join(lines)
-            + "\nAccept a difference that does not matter in proof_allow = {module: reason}."
-        )
-
-
-def _outermost(differences: list[probing.Difference]) -> list[probing.Difference]:
-    """One line for a fault: modules that fail with the exception of another one are named by it alone."""
-    seen: set[tuple[str, str]] = set()
-    found = []
-    for item in differences:
-        key = (item.frozen, item.cause)
-        if key not in seen:
-            seen.add(key)
-            found.append(item)
-    return found
+            if tuple(fault) in also:
+                alike[f"{fault[1]}.{fault[2]}"] = f"{fault[1]} has no attribute {fault[2]!r}"
+            else:
+                found.append(verdict.lacking(fault[1], fault[2]))
+    for name, loader in (proof.hooked or {}).items():
+        if report.loaders.get(name) != loader:
+            found.append(verdict.unhooked(name, loader, report.loaders.get(name)))
+    return found, alike

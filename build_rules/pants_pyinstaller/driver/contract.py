@@ -17,14 +17,13 @@ the program. Progress goes to stderr, one line a step.
 
 The way of the data (each arrow is an output directory handed on as an input directory)::
 
-    site, tool ── layer ──┬── trace ──┬── probe                       (proof of the layer)
+    site, tool ── layer ──┬── trace ──┐
                           │           └── app ── check ── exercise    (proof of the application)
                           └── pack ─────────────────────┴── assemble
 
 * ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
 * ``pack``     the layer's files compressed for one-file executables (one-dir builds do not need it)
 * ``trace``    every module of the layer imported frozen; those that fail also unfrozen; dynamic imports recorded
-* ``probe``    the verdict on the trace: metadata and data files that a frozen program cannot find are an error
 * ``app``      first-party modules compiled, and the selection of what this binary needs from the layer
 * ``check``    the application's imports, frozen and unfrozen, compared; modules found at run time join the selection
 * ``exercise`` the user's own programs, run unfrozen and frozen, compared; what they miss joins the selection
@@ -64,7 +63,6 @@ ENVIRONMENT: Dict[str, str] = {
 LAYER = "layer"
 PACK = "pack"
 TRACE = "trace"
-PROBE = "probe"
 APP = "app"
 CHECK = "check"
 EXERCISE = "exercise"
@@ -80,14 +78,16 @@ LAYER_FLOORS = "floors.json"
 PACK_INDEX = "packed.json"
 PACK_BLOB = "packed.bin"
 TRACE_RESULT = "trace.json"
-PROBE_RESULT = "probe.json"
 APP_SELECTION = "selection.json"
 APP_MODULES = "modules.bin"
 APP_FILES = "files"
 CHECK_RESULT = "check.json"
+CHECK_FILES = "files"
 EXERCISE_RESULT = "exercise.json"
 MANIFEST = "manifest.json"
 NOTES = "notes.json"
+WARNING_NOTES = ("missing-import", "failing-import", "host-library")
+"""Kinds of notes that a person should look at; the others only inform."""
 NOTICES = "notices.json"
 PIECES = "pieces"
 BUILD_INFO = "build_info.json"
@@ -207,24 +207,6 @@ class TraceRequest(Request):
 
 
 @dataclass(frozen=True)
-class ProbeRequest(Request):
-    """Judge the trace (``probe``): PROBE_RESULT. Starts no process, costs a tenth of a second.
-
-    :param layer: output directory of ``layer``.
-    :param trace: output directory of ``trace``.
-    :param tool: as in LayerRequest (bootloader).
-    :param allow: module name -> reason why a difference is accepted.
-    """
-
-    layer: str
-    trace: str
-    tool: str
-    output: str
-    cache: str | None = None
-    allow: Dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
 class AppRequest(Request):
     """Compile first-party modules and select from the layer (``app``): APP_SELECTION, APP_MODULES, APP_FILES/.
 
@@ -268,6 +250,8 @@ class CheckRequest(Request):
     CHECK_RESULT names modules and files that the run needed and the selection lacked; ``assemble`` adds them.
 
     :param layer, app, trace, tool, site: as above (the unfrozen side imports from ``site`` and ``source_roots``).
+    :param mode: ONE_FILE or ONE_DIR: what is proved has the shape that ships.
+    :param pack: output directory of ``pack``; needed for ONE_FILE alone.
     :param allow: module name -> reason why a difference is accepted.
     """
 
@@ -277,6 +261,8 @@ class CheckRequest(Request):
     tool: str
     output: str
     source_roots: Tuple[str, ...]
+    mode: str = ONE_DIR
+    pack: str | None = None
     trace: str | None = None
     cache: str | None = None
     allow: Dict[str, str] | None = None
@@ -374,7 +360,6 @@ REQUESTS: Dict[str, Type[Request]] = {
     LAYER: LayerRequest,
     PACK: PackRequest,
     TRACE: TraceRequest,
-    PROBE: ProbeRequest,
     APP: AppRequest,
     CHECK: CheckRequest,
     EXERCISE: ExerciseRequest,

@@ -23,12 +23,14 @@ class Entry:
     :param file: ``__main__.__file__`` below the bundle's directory.
     :param module: the module whose code it is, run as ``python -m`` runs it; "" for other scripts.
     :param script: whether it is a file run as ``python FILE`` runs it.
+    :param called: the module whose function the entry script calls.
     """
 
     name: str
     file: str
     module: str = ""
     script: bool = False
+    called: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def find(
             f"entry_point: {module} defines no {head!r}{selection.close_matches(head, attributes)}"
         )
     text = f"import sys\nfrom {module} import {head}\nsys.exit({function}())\n"
-    return _found(Entry(name, f"{name}.py"), text.encode(), name, optimize)
+    return _found(Entry(name, f"{name}.py", called=module), text.encode(), name, optimize)
 
 
 def _script(entry_point: str, roots: Sequence[str], optimize: int) -> Found:

@@ -57,10 +57,19 @@ def run(request: contract.ExerciseRequest) -> None:
             {*proved["modules"], *modules},
             {*proved["files"], *files},
             request.site,
+            own_files=proved["own_files"],
+            unpacked=proved["unpacked"],
         )
 
     layers = bundle.load(
-        request.layer, request.app, {}, proved["modules"], proved["files"], request.site
+        request.layer,
+        request.app,
+        {},
+        proved["modules"],
+        proved["files"],
+        request.site,
+        own_files=proved["own_files"],
+        unpacked=proved["unpacked"],
     )
     shipped = layers.chosen
     with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:

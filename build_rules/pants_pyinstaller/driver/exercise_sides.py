@@ -104,7 +104,7 @@ def prepare(request: contract.ExerciseRequest, layers: bundle.Layers, work: str)
     for dest in layers.app.files:
         target = os.path.join(own, *dest.split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy(shape.own_file(layers, dest), target)
+        shutil.copy(layers.own_path(dest), target)
     programs = []
     for module, kind in sorted(request.exercises.items()):
         main = module
@@ -284,7 +284,7 @@ class _Room:
     def run(self, command: Sequence[str], places: Mapping[str, str]) -> tuple[Side, Seen, str]:
         """Run ``command``; what it leaves running is ended, what it leaves in files is below ``work``."""
         home, temporary, directory = (self._directory(name) for name in ("home", "t", "cwd"))
-        environment = probing.bare_environment(home)
+        environment = probing.surroundings(home)
         if os.name == "posix":
             environment |= {"PATH": _PATH, "LANG": "C.UTF-8", "TMPDIR": temporary}
         request = self.stage.request

@@ -12,10 +12,7 @@ from collections.abc import Iterable
 
 from . import contract
 
-WARNINGS = ("missing-import", "failing-import", "host-library")
-"""Kinds that a person should look at; the others only inform."""
-
-KINDS = (*WARNINGS, "accepted", "proof")
+KINDS = (*contract.WARNING_NOTES, "accepted", "proof")
 
 
 def note(kind: str, text: str, **where: str) -> dict[str, str]:

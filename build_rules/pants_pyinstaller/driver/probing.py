@@ -8,6 +8,7 @@ import marshal
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ class Job:
     :param versions: (distribution, version).
     :param resources: (package, path below it) that importlib.resources must find.
     :param dynamic: record every import request (costs a little at each import).
+    :param own: modules whose loaders are of interest: an import hook may have loaded them.
     """
 
     modules: Sequence[str]
@@ -48,6 +50,7 @@ class Job:
     resources: Sequence[tuple[str, str]] = ()
     record: bool = True
     dynamic: bool = False
+    own: Sequence[str] = ()
 
 
 @dataclass
@@ -70,6 +73,8 @@ class Report:
     :param missed_modules: module that nobody has -> (module of the job, who asked).
     :param missed_files: path below the root that is not there -> the same.
     :param requests: (importer, imported) of every import; ``unmet``: of those that failed.
+    :param importers: (what was put before Python's own finders, module during whose import).
+    :param loaders: module of ``Job.own`` -> its loader, where that is none of Python's or PyInstaller's.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -78,12 +83,14 @@ class Report:
     requests: set[tuple[str, str]] = field(default_factory=set)
     unmet: set[tuple[str, str]] = field(default_factory=set)
     faults: list[tuple[str, ...]] = field(default_factory=list)
+    importers: list[tuple[str, str]] = field(default_factory=list)
+    loaders: dict[str, str] = field(default_factory=dict)
 
 
 def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
     """Run the recorder by ``command`` until every module of the job has an outcome.
 
-    The surroundings are bare: no PATH, no PYTHON*, an empty HOME, another working directory, stdin at its end.
+    The surroundings are a user's: see ``surroundings``; another working directory, stdin at its end.
 
     :param root: directory whose missing files are of interest; "" for the frozen bundle's own.
     """
@@ -107,6 +114,7 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
                         "resources": list(job.resources),
                         "record": job.record,
                         "dynamic": job.dynamic,
+                        "own": list(job.own),
                         "statement": dis.opmap["IMPORT_NAME"],
                     }
                 )
@@ -119,7 +127,8 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 cwd=elsewhere,
-                env=bare_environment(home),
+                env=surroundings(home),
+                start_new_session=True,
             )
             hung = _watch(process, out)
         finished, started = _read(out, report)
@@ -139,15 +148,23 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
     return report
 
 
-def bare_environment(home: str) -> dict[str, str]:
-    """What is left of the environment in a proof."""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def surroundings(home: str, bare: bool = False) -> dict[str, str]:
+    """The environment in a proof: a user's PATH and language, an empty HOME, no PYTHON*.
+
+    :param bare: less PATH and LANG, as under some process managers; not on Windows, where no process is without PATH.
+    """
     environment = {"HOME": home, "TMPDIR": home}
+    if not bare:
+        environment |= {"PATH": _PATH, "LANG": "C.UTF-8"}
     if sys.platform == "win32":
         environment = {"USERPROFILE": home, "TEMP": home, "TMP": home}
         for name in ("COMSPEC", "SYSTEMROOT", "WINEPREFIX", "WINDIR"):
             if name in os.environ:
                 environment[name] = os.environ[name]
-        # No process on Windows is without: both for finding system libraries and for modules that take it for granted.
+        # Both for finding system libraries and for modules that take it for granted.
         environment["PATH"] = os.path.join(os.environ["SYSTEMROOT"], "System32")
     for name in ("QEMU_LD_PREFIX", "QEMU_CPU"):
         if name in os.environ:
@@ -190,11 +207,19 @@ def _watch(process: subprocess.Popen[bytes], out: str) -> bool:
             if now != size:
                 size, since, used = now, time.monotonic(), total or 0.0
             elif is_stuck(time.monotonic() - since, None if total is None else total - used):
-                process.kill()
-                process.wait()
+                _kill(process)
                 return True
         else:
             return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and with it the program that a one-file executable started."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
 
 
 def _read(path: str, report: Report) -> tuple[bool, str | None]:
@@ -222,6 +247,10 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
                 report.requests.add((item[1], item[2]))
             elif kind == "unmet":
                 report.unmet.add((item[1], item[2]))
+            elif kind == "importer":
+                report.importers.append((item[1], item[2]))
+            elif kind == "loader":
+                report.loaders[item[1]] = item[2]
             elif kind == "end":
                 finished = True
             else:
@@ -233,9 +262,13 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
 
 
 def frozen_command(
-    layers: bundle.Layers, work: str, extra: Iterable[archive.PyzEntry] = ()
+    layers: bundle.Layers,
+    work: str,
+    extra: Iterable[archive.PyzEntry] = (),
+    mode: str = contract.ONE_DIR,
+    pack: str | None = None,
 ) -> list[str]:
-    """Make a one-dir bundle with the recorder as entry script, read-only; returns how to start it."""
+    """Make a bundle with the recorder as entry script, read-only; returns how to start it."""
     directory = os.path.join(work, "bundle")
     shutil.rmtree(directory, ignore_errors=True)
     code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
@@ -368,17 +401,20 @@ def _short(text: str) -> str:
     return flat if len(flat) <= 300 else flat[:300] + " …"
 
 
+def missing_module(text: str) -> str | None:
+    """The module that an error's text calls missing."""
+    named = re.search(r"[Nn]o module named '?([\w.]+)", text)
+    return named[1] if named else None
+
+
 def explain(module: str, unfrozen: Outcome, frozen: Outcome) -> Difference:
     """The difference with its likely cause and what to do, judged by the frozen exception."""
     kind, text = frozen.error or ("", "")
     where = f" (raised at {frozen.where[-1]})" if frozen.where else ""
-    named = re.search(r"[Nn]o module named '?([\w.]+)", text)
+    named = missing_module(text)
     if named:
-        cause = f"the module {named[1]} is imported in a way that analysis cannot see{where}"
-        remedy = (
-            f"add {named[1]!r} to hidden_imports, or its distribution to collect; "
-            "take it out of excludes if it is there"
-        )
+        cause = f"the module {named} is imported in a way that analysis cannot see{where}"
+        remedy = f"add {named!r} to hidden_imports, or its distribution to collect"
     elif (
         "PackageNotFoundError" in kind
         or "No package metadata" in text

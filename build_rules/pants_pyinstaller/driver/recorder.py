@@ -139,6 +139,21 @@ def _run():
             seen.add(key)
             out.write(repr((kind, what, state["now"], caller(kind, what))) + "\n")
 
+    def wants_source():
+        """Whether somebody reads a source: neither an import, nor what only shows a line of it."""
+        found = frame(2)
+        while found is not None:
+            name = found.f_globals.get("__name__", "")
+            if name in ("traceback", "warnings", "logging"):
+                return False
+            if name.startswith(("importlib._boot", "_frozen_importlib", "pyimod", "zipimport", "pkgutil")):
+                return False
+            if not is_own(found.f_code) and name not in inner:
+                if name not in ("linecache", "inspect") and not name.startswith(outer):
+                    return True
+            found = found.f_back
+        return False
+
     def missed(path):
         if state["busy"]:
             return
@@ -151,7 +166,8 @@ def _run():
                 try:
                     real_stat(path)
                 except (OSError, ValueError):
-                    note("file", path[len(prefix):])
+                    if not path.endswith(".py") or wants_source():
+                        note("file", path[len(prefix):])
         except TypeError:
             pass
         finally:
@@ -252,6 +268,19 @@ def _run():
         if job["dynamic"]:
             builtins.__import__ = traced_import
             wrap_import_module()
+    usual = ("zipimporter", "path_hook", "path_hook_for_FileFinder")
+    loaders = ("SourceFileLoader", "Cached", "ExtensionFileLoader", "NamespaceLoader", "PyiFrozenLoader")
+
+    def importers():
+        """What stands before the usual finders."""
+        found = list(sys.path_hooks[:1])
+        for item in sys.meta_path:
+            if getattr(item, "__name__", "") == "PathFinder":
+                break
+            found.append(item)
+        return found
+
+    before = importers()
     sys.argv[:] = [sys.argv[0]]
     for name in job["modules"]:
         state["now"] = name
@@ -262,6 +291,10 @@ def _run():
             out.write(repr(("fail", name) + outcome(error) + (tail(error),)) + "\n")
         else:
             out.write(repr(("ok", name, getattr(modules.get(name), "__file__", None) or "")) + "\n")
+        for item in importers():
+            if item not in before:
+                before.append(item)
+                out.write(repr(("importer", getattr(item, "__qualname__", type(item).__qualname__), name)) + "\n")
         # With each module, so that one that ends the process costs only its own.
         for kind, found in (("request", requests), ("unmet", unmet)):
             fresh = found - told[kind]
@@ -270,6 +303,10 @@ def _run():
             for request in sorted(fresh):
                 out.write(repr((kind,) + request) + "\n")
     state["now"] = ""
+    for name in job["own"]:
+        loader = type(getattr(modules.get(name), "__loader__", None))
+        if loader.__name__ not in loaders and name in modules:
+            out.write(repr(("loader", name, loader.__module__ + "." + loader.__qualname__)) + "\n")
     for module, names in job["attributes"]:
         loaded = modules.get(module)
         for name in names:

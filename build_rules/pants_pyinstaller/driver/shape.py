@@ -81,7 +81,7 @@ def write_directory(layers: bundle.Layers, directory: str, build_info: bytes | N
         for dest in layers.chosen.files
         if layers.layer.files[dest].kind != "symlink"
     }
-    places.update({dest: own_file(layers, dest) for dest in layers.app.files})
+    places.update({dest: layers.own_path(dest) for dest in layers.app.files})
     for dest, source in places.items():
         target = os.path.join(directory, *dest.split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -145,11 +145,6 @@ def probe(
         archive.write_carchive(out, found, layers.layer.python_library)
     os.chmod(path, 0o755)
     return path
-
-
-def own_file(layers: bundle.Layers, dest: str) -> str:
-    """Where the content of one of the application's files lies."""
-    return os.path.join(layers.app_path, contract.APP_FILES, *dest.split("/"))
 
 
 class _Packed:
@@ -221,7 +216,7 @@ def _file_parts(
             continue
         found.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
     for dest, executable_bit in layers.app.files.items():
-        with open(own_file(layers, dest), "rb") as file:
+        with open(layers.own_path(dest), "rb") as file:
             data = file.read()
         kind = "b" if executable_bit or dest.endswith(_NATIVE_SUFFIXES) else "x"
         found.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))

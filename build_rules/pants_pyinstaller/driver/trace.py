@@ -49,7 +49,7 @@ def run(request: contract.TraceRequest) -> None:
             step(
                 f"trace: {len(names) - len(failed)} imported; {len(failed)} failed: importing those unfrozen"
             )
-            differences = compare(layers, frozen, failed, request.site, work, [])
+            differences, _ = compare(layers, frozen, failed, request.site, work, [])
         finally:
             probing.release(work)
     result: dict[str, Any] = {
@@ -159,13 +159,14 @@ def compare(
     site: str,
     work: str,
     roots: list[str],
-) -> list[probing.Difference]:
-    """Differences among ``names``, which failed frozen, after importing them unfrozen.
+) -> tuple[list[probing.Difference], dict[str, probing.Outcome]]:
+    """Differences among ``names``, which failed frozen, after importing them unfrozen; and those that fail there too.
 
     Imports in one process influence each other, so what differs is tried once more, each in a process of its own.
     """
+    alike: dict[str, probing.Outcome] = {}
     if not names:
-        return []
+        return [], alike
     command = probing.unfrozen_command(layers.layer_path, layers.layer, site, roots, work)
     unfrozen = probing.run(command, probing.Job(names, record=False), os.path.realpath(site), work)
     found = []
@@ -174,10 +175,13 @@ def compare(
     ]
     for name in names:
         if probing.same(frozen.outcomes[name].error, unfrozen.outcomes[name].error):
+            alike[name] = unfrozen.outcomes[name]
             continue
         alone = probing.Job([name], record=False)
         one = probing.run(bundle_command, alone, "", work).outcomes[name]
         other = probing.run(command, alone, os.path.realpath(site), work).outcomes[name]
         if not probing.same(one.error, other.error) and one.error is not None:
             found.append(probing.explain(name, other, one))
-    return found
+        elif one.error is not None:
+            alike[name] = other
+    return found, alike

@@ -27,7 +27,6 @@ class Freezer:
         (self.root / "tool").symlink_to(tool_directory())
         self.must(contract.LAYER, contract.LayerRequest("site", "tool", "layer", cache="cache"))
         self.must(contract.TRACE, contract.TraceRequest("layer", "site", "trace", cache="cache"))
-        self.must(contract.PROBE, contract.ProbeRequest("layer", "trace", "tool", "probe"))
         self.must(contract.PACK, contract.PackRequest("layer", "pack", cache="cache"))
 
     def run(self, program: str, request: contract.Request) -> subprocess.CompletedProcess[str]:
@@ -72,9 +71,14 @@ class Freezer:
         )
 
     def check(
-        self, request: contract.AppRequest, allow: dict[str, str] | None = None
+        self,
+        request: contract.AppRequest,
+        allow: dict[str, str] | None = None,
+        mode: str = contract.ONE_DIR,
     ) -> contract.CheckRequest:
         return contract.CheckRequest(
+            mode=mode,
+            pack="pack",
             layer="layer",
             app=request.output,
             site="site",
@@ -102,8 +106,8 @@ class Freezer:
     def freeze(self, request: contract.AppRequest, **fields: object) -> Path:
         """App, check and assembly; returns the executable."""
         self.must(contract.APP, request)
-        self.must(contract.CHECK, self.check(request))
         assembly = self.assembly(request, **fields)
+        self.must(contract.CHECK, self.check(request, mode=assembly.mode))
         self.must(contract.ASSEMBLE, assembly)
         return (
             self.root

@@ -35,7 +35,8 @@ def hook(constants: Mapping[str, str], one_file: bool, packed: Packed | None = N
         if packed.files:
             text += _call("unpacking", packed.modules, packed.files, packed.early)
         text += _call("outliving", packed.modules, packed.files, packed.library)
-    return text + _call("processes", one_file) + _call("sources", one_file)
+    text += _call("processes", one_file) + _call("sources", one_file)
+    return text + _call("importing")
 
 
 def start(file: str, module: str = "", script: bool = False) -> str:
