@@ -17,8 +17,7 @@ the program. Progress goes to stderr, one line a step.
 
 The way of the data (each arrow is an output directory handed on as an input directory)::
 
-    site, tool ── layer ──┬── trace ──┐
-                          │           └── app ── check ── exercise    (proof of the application)
+    site, tool ── layer ──┬── trace ───── app ── check ── exercise    (proof of the application)
                           └── pack ─────────────────────┴── assemble
 
 * ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
