@@ -134,6 +134,7 @@ def test_certificates_are_found_on_another_distribution(
         "sys.modules['pyimod01_archive'] = types.ModuleType('pyimod01_archive')\n"
         "importers = sys.modules['pyimod02_importers'] = types.ModuleType('pyimod02_importers')\n"
         "importers.PyiFrozenLoader = type('PyiFrozenLoader', (), {'get_code': None})\n"
+        "importers.PyiFrozenFinder = type('PyiFrozenFinder', (), {'path_hook': sys.path_hooks[0]})\n"
         "sys._MEIPASS = '/absent/bundle'\n"
         f"exec({hook!r})\nprint(os.environ['SSL_CERT_FILE'])\n"
     )
