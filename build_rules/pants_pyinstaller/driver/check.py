@@ -30,6 +30,7 @@ from . import (
     trace,
     verdict,
 )
+from .errors import DriverError
 from .progress import step
 
 _ROUNDS = 6
@@ -154,6 +155,9 @@ def run(request: contract.CheckRequest) -> None:
     """
     shape.check_mode(request.mode)
     allow = request.allow or {}
+    for name, reason in allow.items():
+        if not reason.strip():
+            raise DriverError(f"proof_allow: {name} needs a reason")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         try:
             proof = _Proof(request, work)
