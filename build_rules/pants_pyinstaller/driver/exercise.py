@@ -24,6 +24,7 @@ from . import (
     exercise_compare,
     exercise_sides,
     index,
+    notes,
     probing,
     selection,
     shape,
@@ -72,6 +73,7 @@ def run(request: contract.ExerciseRequest) -> None:
         unpacked=proved["unpacked"],
     )
     shipped = layers.chosen
+    said: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:
         stage = exercise_sides.prepare(request, layers, work)
         sides = _each(stage.programs, functools.partial(exercise_sides.unfrozen, stage, layers))
@@ -80,7 +82,9 @@ def run(request: contract.ExerciseRequest) -> None:
                 program.name, side, "unfrozen", request.timeout, ignored
             )
             if shared and program is stage.programs[0]:
-                step(f"note: exercises ran with this machine's network: {shared}")
+                said.append(
+                    notes.note("proof", f"exercises ran with this machine's network: {shared}")
+                )
         modules: set[str] = set()
         files: set[str] = set()
         more = used(layers, [seen for _, seen, _ in sides])
@@ -117,9 +121,14 @@ def run(request: contract.ExerciseRequest) -> None:
         "exercises": sorted(request.exercises),
         "modules": sorted(set(layers.chosen.modules) - set(shipped.modules)),
         "files": sorted(set(layers.chosen.files) - set(shipped.files)),
-        "accepted": dict(sorted((request.ignore or {}).items())),
     }
     os.makedirs(request.output, exist_ok=True)
+    said.append(
+        notes.note("proof", f"{len(stage.programs)} exercises do the same frozen as unfrozen")
+    )
+    for pattern, reason in (request.ignore or {}).items():
+        said.append(notes.note("accepted", f"output that matches {pattern}: {reason}"))
+    notes.write(request.output, said)
     with open(
         os.path.join(request.output, contract.EXERCISE_RESULT), "w", encoding="utf-8", newline="\n"
     ) as out:

@@ -268,7 +268,6 @@ def _run():
         if job["dynamic"]:
             builtins.__import__ = traced_import
             wrap_import_module()
-    usual = ("zipimporter", "path_hook", "path_hook_for_FileFinder")
     loaders = ("SourceFileLoader", "Cached", "ExtensionFileLoader", "NamespaceLoader", "PyiFrozenLoader")
 
     def importers():
