@@ -82,9 +82,9 @@ def run(request: contract.ExerciseRequest) -> None:
                 program.name, side, "unfrozen", request.timeout, ignored
             )
             if shared and program is stage.programs[0]:
-                said.append(
-                    notes.note("proof", f"exercises ran with this machine's network: {shared}")
-                )
+                text = f"exercises ran with this machine's network: {shared}"
+                step(text)
+                said.append(notes.note("proof", text))
         modules: set[str] = set()
         files: set[str] = set()
         more = used(layers, [seen for _, seen, _ in sides])
