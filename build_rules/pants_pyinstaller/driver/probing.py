@@ -299,28 +299,25 @@ import mmap
 import zlib
 
 
-class Cached(machinery.SourceFileLoader):
-    """Python's own loader, but for code that the layer has compiled already."""
-
-    def get_code(self, name):
-        entry = CODE.get(self.path)
-        if entry is None:
-            return super().get_code(name)
-        offset, length = entry
-        code = marshal.loads(zlib.decompress(BLOB[offset:offset + length]))
-        _imp._fix_co_filename(code, self.path)
-        return code
+plain_get_code = machinery.SourceFileLoader.get_code
 
 
+def get_code(self, name):
+    """Python's own, but for code that the layer has compiled already; hooks are left as they are in any Python."""
+    entry = CODE.get(self.path) if type(self) is machinery.SourceFileLoader else None
+    if entry is None:
+        return plain_get_code(self, name)
+    offset, length = entry
+    code = marshal.loads(zlib.decompress(BLOB[offset:offset + length]))
+    _imp._fix_co_filename(code, self.path)
+    return code
+
+
+machinery.SourceFileLoader.get_code = get_code
 with open(BLOB_PATH, "rb") as file:
     BLOB = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 with open(CODE_PATH, "rb") as file:
     CODE = marshal.load(file)
-hook = machinery.FileFinder.path_hook(
-    (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES), (Cached, machinery.SOURCE_SUFFIXES)
-)
-sys.path_hooks.insert(1, hook)
-sys.path_importer_cache.clear()
 import site
 site.addsitedir(SITE)
 '''

@@ -268,11 +268,11 @@ def _run():
         if job["dynamic"]:
             builtins.__import__ = traced_import
             wrap_import_module()
-    loaders = ("SourceFileLoader", "Cached", "ExtensionFileLoader", "NamespaceLoader", "PyiFrozenLoader")
+    loaders = ("SourceFileLoader", "ExtensionFileLoader", "NamespaceLoader", "PyiFrozenLoader")
 
     def importers():
-        """What stands before the usual finders."""
-        found = list(sys.path_hooks[:1])
+        """What finds modules of directories, or stands before the finder that asks those."""
+        found = list(sys.path_hooks)
         for item in sys.meta_path:
             if getattr(item, "__name__", "") == "PathFinder":
                 break
