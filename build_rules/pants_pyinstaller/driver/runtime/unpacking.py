@@ -36,16 +36,19 @@ def _pyi_unpacking(modules, files, early):
             archive.seek(pyz_archive._start_offset + offset)
             return zlib.decompress(archive.read(length), bufsize=size)
 
-    def reserve(dest):
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-        try:
-            number = os.open(place(dest), flags, 0o700)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(place(dest)), exist_ok=True)
-            number = os.open(place(dest), flags, 0o700)
-        try:
+    def reserve():
+        folders = set()
+        for dest in files:
+            parts = dest.split("/")
+            folders.update("/".join(parts[:end]) for end in range(1, len(parts)))
+        for folder in sorted(folders):
+            try:
+                os.mkdir(place(folder))
+            except FileExistsError:
+                pass
+        for dest in files:
+            number = os.open(place(dest), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o700)
             os.truncate(number, files[dest][2])
-        finally:
             os.close(number)
 
     def write(dest):
@@ -174,10 +177,10 @@ def _pyi_unpacking(modules, files, early):
         if event in handlers and left and thread() not in busy:
             handlers[event](*arguments)
 
-    if os.path.isdir(root):
-        for dest in files:
-            try:
-                reserve(dest)
-            except FileExistsError:
-                pass  # by the process that started this one
+    try:
+        reserve()
+    except FileExistsError:
+        pass  # the process that started this one did it
+    except FileNotFoundError:
+        pass  # that one has outlived its bundle
     sys.addaudithook(watch)
