@@ -12,8 +12,8 @@ import functools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from . import (
     app,
@@ -31,13 +31,11 @@ from . import (
 )
 from .distributions import normalize
 from .errors import DriverError
-from .exercise_sides import Program, Seen
+from .exercise_sides import Seen
 from .progress import step
 
 _ROUNDS = 6
 _AT_ONCE = 2
-
-_T = TypeVar("_T")
 
 
 def run(request: contract.ExerciseRequest) -> None:
@@ -76,34 +74,37 @@ def run(request: contract.ExerciseRequest) -> None:
     said: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:
         stage = exercise_sides.prepare(request, layers, work)
-        sides = _each(stage.programs, functools.partial(exercise_sides.unfrozen, stage, layers))
-        for program, (side, _, shared) in zip(stage.programs, sides):
-            exercise_compare.refuse_failing(
-                program.name, side, "unfrozen", request.timeout, ignored
-            )
-            if shared and program is stage.programs[0]:
-                text = f"exercises ran with this machine's network: {shared}"
+        with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+            # Usually the selection is complete already: both sides at once, then.
+            waiting = [
+                pool.submit(exercise_sides.unfrozen, stage, layers, program)
+                for program in stage.programs
+            ]
+            runs = _frozen(pool, stage, layers, proved["early"])
+            sides = [future.result() for future in waiting]
+            if sides[0][2]:
+                text = f"exercises ran with this machine's network: {sides[0][2]}"
                 step(text)
                 said.append(notes.note("proof", text))
-        modules: set[str] = set()
-        files: set[str] = set()
-        more = used(layers, [seen for _, seen, _ in sides])
-        for attempt in range(_ROUNDS):
-            if more[0] - modules or more[1] - files:
+            for program, (side, _, _) in zip(stage.programs, sides):
+                exercise_compare.refuse_failing(
+                    program.name, side, "unfrozen", request.timeout, ignored
+                )
+            modules, files = used(layers, [seen for _, seen, _ in sides])
+            for attempt in range(_ROUNDS):
+                more = missed(layers, [seen for _, seen in runs])
+                if attempt and not (more[0] - modules or more[1] - files):
+                    break
                 modules |= more[0]
                 files |= more[1]
+                if not modules and not files:
+                    break
+                step(
+                    f"exercise: {', '.join(sorted(modules | files)[:8])} "
+                    f"used, but not in the bundle: added (run {attempt + 2})"
+                )
                 layers = load(modules, files)
-            runs = _each(
-                stage.programs,
-                functools.partial(exercise_sides.frozen, stage, layers, proved["early"]),
-            )
-            more = missed(layers, [seen for _, seen in runs])
-            if not (more[0] - modules or more[1] - files):
-                break
-            step(
-                f"exercise: {', '.join(sorted(more[0] | more[1])[:8])} "
-                f"found missing at run time: added (run {attempt + 2})"
-            )
+                runs = _frozen(pool, stage, layers, proved["early"])
         found = [
             exercise_compare.difference(
                 program.name,
@@ -139,9 +140,14 @@ def run(request: contract.ExerciseRequest) -> None:
     )
 
 
-def _each(programs: list[Program], action: Callable[[Program], _T]) -> list[_T]:
-    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(action, programs))
+def _frozen(
+    pool: concurrent.futures.Executor,
+    stage: exercise_sides.Stage,
+    layers: bundle.Layers,
+    early: Mapping[str, Sequence[str]],
+) -> list[tuple[exercise_compare.Side, Seen]]:
+    run_one = functools.partial(exercise_sides.frozen, stage, layers, early)
+    return list(pool.map(run_one, stage.programs))
 
 
 def used(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[str]]:
