@@ -167,7 +167,9 @@ def used(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[str
                 modules.add(name)
         # Whoever looks for any distribution reads the metadata of all.
         wanted |= {
-            path for path in seen.files - files if path in layer.files and ".dist-info/" not in path
+            path
+            for path in seen.files - files
+            if (path in layer.files or path in layer.others) and ".dist-info/" not in path
         }
     return modules, wanted
 
@@ -184,7 +186,7 @@ def missed(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[s
         )
         more_modules, more_files = check.needed(layers, report)
         modules |= more_modules
-        wanted |= more_files
+        wanted |= more_files | {path for path in seen.files - files if path in layer.others}
         asked = {normalize(name) for name in seen.distributions}
         for dist in layer.dists:
             if dist.key in asked or not seen.groups.isdisjoint(dist.entry_points):

@@ -96,8 +96,15 @@ def listed():
     found = [item.name for item in pkgutil.iter_modules() if item.name.startswith("plugin_")]
     return sorted(importlib.import_module(name).__name__ for name in found)
 
+def source():
+    import inspect
+    from pathlib import Path
+    package = importlib.import_module("unused")
+    header = Path(importlib.import_module("needs_header").__file__).with_name("api.h")
+    return inspect.getsource(package).strip(), header.read_text()
+
 def main():
-    print(plugins(), backend(), version(), table(), listed())
+    print(plugins(), backend(), version(), table(), listed(), source())
 """
 
 
@@ -114,7 +121,8 @@ def test_what_an_exercise_uses_joins_the_executable(
     )
     assert done.returncode == 0, done.stderr
     assert shipped(freezer, app, mode, tmp_path) == (
-        "['one'] backend 1.0 forty-two ['plugin_host', 'plugin_one']\n"
+        "['one'] backend 1.0 forty-two ['plugin_host', 'plugin_one'] "
+        "('import dynamic_backend', 'int answer(void);')\n"
     )
 
 
@@ -165,13 +173,10 @@ def work(number):
 
 if __name__ == "__main__":
     import helper.inner
-"""
-    if mode == contract.ONE_DIR:
-        text += """
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        print(pool.map(work, [1, 2]))
-        pool.close()
-        pool.join()  # else a worker may be ended before it has written its output
+    pool = multiprocessing.get_context("spawn").Pool(1)
+    print(pool.map(work, [1, 2]))
+    pool.close()  # not terminate: a worker's last lines would be lost, or not
+    pool.join()
 """
     _, done = exercised(
         freezer,
