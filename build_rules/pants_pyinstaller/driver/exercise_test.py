@@ -79,16 +79,16 @@ import pkgutil
 
 def plugins():
     from importlib.metadata import entry_points
-    return sorted(p.load().NAME for p in entry_points(group=".".join(["planted", "plugins"])))
+    return sorted(p.load().NAME for p in entry_points(group="snigulp.detnalp"[::-1]))
 
 def backend():
-    return importlib.import_module("dynamic" + "_backend").VALUE
+    return importlib.import_module("dnekcab_cimanyd"[::-1]).VALUE
 
 def version():
-    return importlib.import_module("importlib.metadata").version("-".join(["needs", "metadata"]))
+    return importlib.import_module("importlib.metadata").version("atadatem-sdeen"[::-1])
 
 def table():
-    package = importlib.import_module("needs" + "_data")
+    package = importlib.import_module("atad_sdeen"[::-1])
     with open(os.path.join(os.path.dirname(package.__file__), "tables", "table.txt")) as file:
         return file.read()
 
@@ -99,8 +99,8 @@ def listed():
 def source():
     import inspect
     from pathlib import Path
-    package = importlib.import_module("unused")
-    header = Path(importlib.import_module("needs" + "_header").__file__).with_name("api.h")
+    package = importlib.import_module("desunu"[::-1])
+    header = Path(importlib.import_module("redaeh_sdeen"[::-1]).__file__).with_name("api.h")
     return inspect.getsource(package).strip(), header.read_text()
 
 def main():
