@@ -1,7 +1,7 @@
 """What a program has to tell a person besides its result: records in a file beside it.
 
-A record has a ``kind`` (see ``KINDS``), a ``text``, and where it helps ``module`` or ``file``. The rules show them once a
-build, also when the program did not run because its result came from a cache; the manifest carries them.
+A record has a ``kind`` (see ``KINDS``), a ``text``, and where it helps ``module`` or ``file``. The rules show them once
+a build, also when the program did not run because its result came from a cache; the manifest carries them.
 """
 
 from __future__ import annotations

@@ -85,8 +85,10 @@ def test_binaries_bring_their_libraries(freezer: Freezer, tmp_path: Path) -> Non
     (tmp_path / "outer.c").write_text("int inner(void);\nint outer(void) { return inner(); }\n")
     for command in (
         ["cc", "-shared", "-fPIC", "inner.c", "-o", "libinner.so"],
-        ["cc", "-shared", "-fPIC", "outer.c", "-o", "libouter.so"]
-        + ["-L.", "-linner", "-Wl,-rpath,$ORIGIN"],
+        [
+            *("cc", "-shared", "-fPIC", "outer.c", "-o", "libouter.so"),
+            *("-L.", "-linner", "-Wl,-rpath,$ORIGIN"),
+        ],
     ):
         subprocess.run(command, cwd=tmp_path, check=True)
     program = {

@@ -71,9 +71,9 @@ _USED: dict[str, tuple[str, ...]] = {
 def load(tool: str, site: str | None, work: str, roots: Sequence[str] = ()) -> str:
     """Put PyInstaller on sys.path and configure it; returns its version.
 
-    sys.path becomes: the standard library, the source ``roots``, ``site``, ``tool``. So a hook sees the application's own ``packaging``
-    where it has one, and PyInstaller's dependencies are never taken for the application's (they are no part of the
-    graph's path).
+    sys.path becomes: the standard library, the source ``roots``, ``site``, ``tool``. So a hook sees the application's
+    own ``packaging`` where it has one, and PyInstaller's dependencies are never taken for the application's (the
+    graph's path does not hold them).
 
     :raises DriverError: no PyInstaller in ``tool``, or another release line than the supported one.
     """

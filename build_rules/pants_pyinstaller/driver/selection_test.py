@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sysconfig
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 

@@ -12,7 +12,7 @@ def _pyi_importing():
     import pyimod02_importers
 
     ours = pyimod02_importers.PyiFrozenFinder.path_hook
-    usual = [hook for hook in sys.path_hooks[: sys.path_hooks.index(ours)]]
+    usual = sys.path_hooks[: sys.path_hooks.index(ours)]
     finders = {}
 
     class PackedFinder:
@@ -32,9 +32,8 @@ def _pyi_importing():
                     except Exception:
                         finders[entry] = None
                 finder = finders[entry]
-                if finder is not None:
-                    if finder._compute_pyz_entry_name(name) in finder._pyz_archive.toc:
-                        return finder.find_spec(name, target)
+                if finder and finder._compute_pyz_entry_name(name) in finder._pyz_archive.toc:
+                    return finder.find_spec(name, target)
             return None
 
     for position, finder in enumerate(sys.meta_path):
