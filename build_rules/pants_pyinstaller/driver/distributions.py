@@ -7,7 +7,7 @@ import csv
 import importlib.machinery
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 SOURCE_TREE_MARKERS = ("Cargo.toml", "CMakeLists.txt", "meson.build")
@@ -237,14 +237,21 @@ def is_extension(site: str, path: str) -> bool:
 
 
 def native_files(site: str, distribution: Distribution) -> tuple[str, ...]:
-    """Native libraries that look like modules by their name but are none: their package loads them by itself."""
+    """Native libraries that their package loads by itself, by their path or from a folder that it puts on ``sys.path``.
+
+    They look like modules by their name but are none, or lie below a package in a folder that is no package.
+    """
+    packages = _packages(distribution)
     return tuple(
         path
         for path in distribution.files
         if path.endswith(_NATIVE_SUFFIXES)
         and "/" in path
         and not is_test_path(path)
-        and not (module_of(path) is not None and is_extension(site, path))
+        and (
+            _below_a_package(os.path.dirname(path), packages)
+            or not (module_of(path) is not None and is_extension(site, path))
+        )
     )
 
 
@@ -295,21 +302,27 @@ def sources_as_data(distribution: Distribution) -> tuple[str, ...]:
 
     Some can be imported as well, as parts of a namespace; those are modules too.
     """
-    packages = {
-        os.path.dirname(path) for path in distribution.files if path.endswith("/__init__.py")
-    }
-    found = []
-    for path in distribution.files:
-        folder = os.path.dirname(path)
-        if (
-            path.endswith(".py")
-            and folder not in packages
-            and not is_test_path(path)
-            and not any(part in EXAMPLE_DIRECTORIES for part in folder.split("/"))
-            and any(parent in packages for parent in _parents(folder))
-        ):
-            found.append(path)
-    return tuple(found)
+    packages = _packages(distribution)
+    return tuple(
+        path
+        for path in distribution.files
+        if path.endswith(".py")
+        and not is_test_path(path)
+        and _below_a_package(os.path.dirname(path), packages)
+    )
+
+
+def _packages(distribution: Distribution) -> set[str]:
+    return {os.path.dirname(path) for path in distribution.files if path.endswith("/__init__.py")}
+
+
+def _below_a_package(folder: str, packages: Collection[str]) -> bool:
+    """Whether a folder is no package, but part of one; folders of examples are not."""
+    return (
+        folder not in packages
+        and not any(part in EXAMPLE_DIRECTORIES for part in folder.split("/"))
+        and any(parent in packages for parent in _parents(folder))
+    )
 
 
 def _parents(folder: str) -> Iterator[str]:

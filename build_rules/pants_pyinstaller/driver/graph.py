@@ -222,6 +222,9 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
                     for child in children.get(parent, ()):
                         if child.startswith(whole) and may_name(path, child):
                             self.follow(child, node)
+                for name in found.files and self._extensions(package):
+                    if name.rpartition(".")[2] in found.files:
+                        self.follow(name, node)
                 loads = found.named and self._loads_by_name(node)
                 for text in found.named:
                     name, colon, _ = text.partition(":")
@@ -230,6 +233,14 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
                         colon = ":"
                     if name and (":" in text or (loads and "." in name)) and may_name(path, name):
                         self.follow(name, node)
+
+    def _extensions(self, package: str) -> list[str]:
+        """Extension modules below a package."""
+        return [
+            node.identifier
+            for node in self.iter_all()
+            if isinstance(node, mg.Extension) and node.identifier.startswith(package + ".")
+        ]
 
     def _loads_by_name(self, node: Any) -> bool:
         """Whether a module, or one that it imports, imports by name; its parent packages are not asked."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
-VERSION = 9
+VERSION = 10
 """Part of the cache key: raise it whenever a result changes."""
 
 
@@ -43,7 +43,8 @@ class Scan(NamedTuple):
     imported; ``prefixes`` are the literal beginnings of names that are completed at run time (``import_module("a." +
     x)``), relative ones with a leading dot; ``named`` are string constants in the form of a module below the module's
     own top-level package, or of an attribute of any module (``a.b:c``); ``loads``: the source imports by name;
-    ``unresolved`` are the lines at which it does so with a name that is known at run time alone.
+    ``unresolved`` are the lines at which it does so with a name that is known at run time alone; ``files`` are the
+    names, without their endings, of files that a source which loads extension modules by their paths may mean.
     """
 
     imports: tuple[Import, ...]
@@ -54,6 +55,7 @@ class Scan(NamedTuple):
     named: tuple[str, ...] = ()
     loads: bool = False
     unresolved: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class Flags(NamedTuple):
@@ -268,6 +270,9 @@ def _with_literals(result: Scan, code: CodeType, source: bytes) -> Scan:
             unresolved=unresolved,
             loads=loads,
         )
+    if b"spec_from_file_location" in source or b"ExtensionFileLoader" in source:
+        stems = {re.split(r"[/\\]", text)[-1].partition(".")[0] for text in constants(code)}
+        result = result._replace(files=tuple(sorted(filter(str.isidentifier, stems))))
     named = _named_modules(code)
     if named:
         result = result._replace(named=named)

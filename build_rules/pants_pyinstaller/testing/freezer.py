@@ -106,14 +106,15 @@ class Freezer:
     def freeze(self, request: contract.AppRequest, **fields: object) -> Path:
         """App, check and assembly; returns the executable."""
         self.must(contract.APP, request)
+        return self.finish(request, **fields)
+
+    def finish(self, request: contract.AppRequest, **fields: object) -> Path:
+        """Check and assembly of what ``app`` has made; returns the executable."""
         assembly = self.assembly(request, **fields)
         self.must(contract.CHECK, self.check(request, mode=assembly.mode))
         self.must(contract.ASSEMBLE, assembly)
-        return (
-            self.root
-            / assembly.output
-            / contract.executable_path("program", assembly.mode, os.name == "nt")
-        )
+        path = contract.executable_path("program", assembly.mode, os.name == "nt")
+        return self.root / assembly.output / path
 
 
 def tool_directory() -> Path:
@@ -137,15 +138,17 @@ class PlainPyInstaller:
         path.write_text(script)
         return self.freeze_file(path, "--onedir")
 
-    def freeze_file(self, script: Path, *options: str) -> Path:
+    def freeze_file(self, script: Path, *options: str, name: str | None = None) -> Path:
         """The executable that PyInstaller makes of a script, in ``--onedir`` or ``--onefile``."""
-        name = script.stem
+        folder, _, name = (name or script.stem).rpartition("/")
+        work = self.work / folder
+        work.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [
                 *(sys.executable, "-s", "-m", "PyInstaller", "--log-level", "ERROR"),
                 *("--noconfirm", "--name", name, *options, str(script)),
             ],
-            cwd=self.work,
+            cwd=work,
             env={
                 **ENVIRONMENT,
                 "PYTHONPATH": f"{self.root / 'site'}{os.pathsep}{self.root / 'tool'}",
@@ -156,7 +159,7 @@ class PlainPyInstaller:
             text=True,
         )
         assert done.returncode == 0, done.stderr
-        made = self.work / "dist" / name
+        made = work / "dist" / name
         return made / name if made.is_dir() else made
 
 

@@ -133,4 +133,7 @@ def _pyi_starting(file, module, script):
         where = __import__(package, fromlist=["__path__"]).__path__ if package else None
         main.__spec__ = _frozen_importlib._find_spec(module, where)
         main.__package__ = package
+        loader = main.__loader__  # it knows the entry by "__main__" alone
+        get_code = loader.get_code
+        loader.get_code = lambda name: get_code("__main__" if name == module else name)
     main.__class__ = Main
