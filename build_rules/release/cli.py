@@ -6,10 +6,9 @@ Exit codes: 0 all is well; 1 something is wrong with the release; 2 wrong usage.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -17,29 +16,29 @@ from typing import Annotated
 
 import typer
 
-from release.checks.verify import ArchiveFacts, Demands, host_platform_name, verify
+from release.checks.verify import ArchiveFacts, VerifyOptions, sound_archives, verify
 from release.errors import ReleaseError
-from release.evidence import Metrics, metrics_path, rebuild_path, save
-from release.plan import archive_base, archive_platform, asset_names, make_plan
-from release.platforms import Platform
+from release.evidence import metrics_path, rebuild_path, save
+from release.files import read_text, write_text
+from release.plan import archive_base, archive_platform, asset_names, choose_platforms, make_plan
+from release.platforms import host_platform_name
 from release.project import AGENT_RUNNER
-from release.publish import downloads as upload
-from release.publish import release as publish
+from release.publish import downloads
+from release.publish import release as publishing
 from release.publish.bucket import Bucket, connect
 from release.publish.github import GitHub
-from release.publish.installers import INSTALLER_NAMES, github_downloads, render_installers
+from release.publish.installers import github_downloads, installer_files, render_installers
 from release.publish.release import Publication
-from release.rehearsal import overview, stage_release
+from release.rehearsal import rehearse
 from release.reports.changelog import changelog, commit_time
 from release.reports.ledger import (
-    breaches,
+    check_budgets,
     make_entry,
     read_ledger,
     read_metrics,
     record,
     render_markdown,
     render_picture,
-    write_text,
 )
 from release.reports.measure import (
     compare_rebuild,
@@ -59,22 +58,12 @@ from release.versions import parse_tag
 
 PROJECT = AGENT_RUNNER
 
-LOCAL = "local"
-"""In place of a platform's name: the one that this program runs on."""
-
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="From a tag to verified files, a ledger and downloads.",
 )
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{path} can't be read: {error}") from error
 
 
 @contextmanager
@@ -84,6 +73,15 @@ def _explained() -> Iterator[None]:
     except ReleaseError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
+
+
+def _print(lines: Iterable[str], prefix: str = "") -> None:
+    for line in lines:
+        print(f"{prefix}{line}", flush=True)
+
+
+def _log(line: str) -> None:
+    print(line, flush=True)
 
 
 Tag = Annotated[str | None, typer.Option(envvar="RELEASE_TAG", help="The tag that is released.")]
@@ -131,68 +129,15 @@ def plan(
         )
     if output is PlanFormat.json:
         print(planned.model_dump_json(indent=2))
-        return
-    if output is PlanFormat.github:
-        for name, value in {
-            "version": planned.version,
-            "publish": json.dumps(planned.publish),
-            "prerelease": json.dumps(planned.prerelease),
-            "source_date_epoch": str(planned.source_date_epoch),
-            "matrix": json.dumps(planned.matrix()),
-            "sign": json.dumps(planned.signing != []),
-            "signing": json.dumps(planned.signing_matrix()),
-        }.items():
-            print(f"{name}={value}")
-        return
-    kind = "prerelease" if planned.prerelease else "release"
-    print(f"{planned.program} {planned.version}: {kind if planned.publish else 'not published'}")
-    for job in planned.jobs:
-        print(f"  {job.platform:14} built on {job.build_on}, started on {job.smoke_on}")
-    for signed in planned.signing:
-        print(f"  {signed.platform:14} signed on {signed.sign_on}")
-    for asset in planned.assets:
-        print(f"  {asset}")
+    else:
+        _print(planned.outputs() if output is PlanFormat.github else planned.summary())
 
 
-def _platforms(names: list[str] | None) -> list[Platform]:
-    known = {platform.name: platform for platform in PROJECT.platforms}
-    wanted = [host_platform_name() if name == LOCAL else name for name in names or known]
-    unknown = sorted(set(wanted).difference(known))
-    if unknown:
-        raise ReleaseError(
-            f"{', '.join(unknown)} is no platform of a release: choose from {', '.join(known)}"
-        )
-    return [known[name] for name in wanted]
-
-
-def _sound_archives(
-    directory: Path,
-    version: str,
-    platforms: Sequence[Platform],
-    evidence: Path | None,
-    *,
-    rebuilds: bool = False,
+def _sound(
+    directory: Path, version: str, evidence: Path | None, rebuilds: bool = False
 ) -> list[ArchiveFacts]:
-    """The facts about archives that have no defect: nothing else is worth reporting on."""
-    report = verify(directory, PROJECT, version, platforms, Demands(evidence, rebuilds))
-    if report.defects:
-        raise ReleaseError(
-            f"{directory} has {len(report.defects)} defects, the first of them: "
-            f"{report.defects[0]} (`verify` lists all)"
-        )
-    return report.archives
-
-
-def _metrics_of(
-    archives: Sequence[ArchiveFacts], version: str, evidence: Path | None
-) -> dict[str, Metrics]:
-    if evidence is None:
-        return {}
-    found = {
-        facts.name: read_metrics(evidence, PROJECT.base(version, facts.platform))
-        for facts in archives
-    }
-    return {name: metrics for name, metrics in found.items() if metrics is not None}
+    options = VerifyOptions(evidence, rebuilds)
+    return sound_archives(directory, PROJECT, version, PROJECT.platforms, options)
 
 
 Directory = Annotated[Path, typer.Argument(help="Folder of the archives and their checksums.")]
@@ -227,11 +172,13 @@ def verify_command(
     """Check the files of a release; every defect is listed."""
     with _explained():
         planned = make_plan(PROJECT, tag=tag, version=version)
-        chosen = _platforms(platform)
-        report = verify(directory, PROJECT, planned.version, chosen, Demands(evidence, rebuilds))
+        chosen = choose_platforms(PROJECT, platform)
+        report = verify(
+            directory, PROJECT, planned.version, chosen, VerifyOptions(evidence, rebuilds)
+        )
     for facts in report.archives:
-        floor = facts.floor or (facts.executable.floor if facts.executable else None)
-        print(f"{facts.name}: {facts.size / 1e6:.1f} MB, {floor or 'no floor'}, {facts.sha256}")
+        floor = facts.known_floor or "no floor"
+        print(f"{facts.name}: {facts.size / 1e6:.1f} MB, {floor}, {facts.sha256}")
     for defect in report.defects:
         print(f"defect: {defect}", file=sys.stderr)
     if report.defects:
@@ -252,14 +199,14 @@ def notes(
     """Write a release's text: what changed, what can be downloaded, how to verify it."""
     with _explained():
         planned = make_plan(PROJECT, tag=tag)
-        archives = _sound_archives(directory, planned.version, PROJECT.platforms, evidence)
+        archives = _sound(directory, planned.version, evidence)
         text = release_notes(
             PROJECT,
             repository,
             tag,
             changelog(checkout, tag, PROJECT.tag_prefix),
             archives,
-            _metrics_of(archives, planned.version, evidence),
+            read_metrics(PROJECT, planned.version, archives, evidence),
         )
         if output is not None:
             write_text(output, text)
@@ -283,7 +230,7 @@ def installers(
 ) -> None:
     """Make the release's install.sh and install.ps1."""
     with _explained():
-        archives = _sound_archives(directory, tag, PROJECT.platforms, evidence)
+        archives = _sound(directory, tag, evidence)
         base = downloads.rstrip("/")
         folder = f"{base}/{PROJECT.program}/{tag}" if base else github_downloads(repository, tag)
         for name, script in render_installers(PROJECT, tag, folder, archives).items():
@@ -312,8 +259,14 @@ def ledger(
     """Enter a release into the ledger, its page and its picture; a budget's breach fails."""
     with _explained():
         planned = make_plan(PROJECT, tag=tag, version=version)
-        archives = _sound_archives(directory, planned.version, _platforms(platform), evidence)
-        measured = _metrics_of(archives, planned.version, evidence)
+        archives = sound_archives(
+            directory,
+            PROJECT,
+            planned.version,
+            choose_platforms(PROJECT, platform),
+            VerifyOptions(evidence),
+        )
+        measured = read_metrics(PROJECT, planned.version, archives, evidence)
         entries = [
             make_entry(facts, planned.version, measured.get(facts.name)) for facts in archives
         ]
@@ -326,9 +279,7 @@ def ledger(
             write_text(picture, render_picture(PROJECT, recorded))
             write_text(page, text)
             print(f"wrote {history}, {page} and {picture}")
-        broken = [problem for entry in entries for problem in breaches(PROJECT, entry)]
-        if broken:
-            raise ReleaseError("over budget: " + "; ".join(broken))
+        check_budgets(PROJECT, entries)
 
 
 @app.command()
@@ -438,10 +389,9 @@ def sign_command(
         if signer is None:
             _without_settings(archive, "signed", settings_of(platform), required)
         elif dry_run:
-            for step in describe_signing(archive, PROJECT, signer):
-                print(f"would {step}")
+            _print(describe_signing(archive, PROJECT, signer), "would ")
         else:
-            sign_archive(archive, evidence, PROJECT, signer, _say)
+            sign_archive(archive, evidence, PROJECT, signer, _log)
 
 
 @app.command(name="notarise")
@@ -460,18 +410,9 @@ def notarise_command(
         if settings is None:
             _without_settings(archive, "notarised", "RELEASE_NOTARY_KEY", required)
         elif dry_run:
-            for step in notary.describe(archive, PROJECT, settings):
-                print(f"would {step}")
+            _print(notary.describe(archive, PROJECT, settings), "would ")
         else:
-            notary.notarise(archive, evidence, PROJECT, settings, run, _say)
-
-
-def _assets(directory: Path, names: Sequence[str]) -> tuple[Path, ...]:
-    return tuple(directory / name for name in names)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+            notary.notarise(archive, evidence, PROJECT, settings, run, _log)
 
 
 @app.command(name="publish")
@@ -490,16 +431,15 @@ def publish_command(
     """Publish a release on GitHub, or complete what an interrupted run began."""
     with _explained():
         version = parse_tag(tag, PROJECT.tag_prefix)
-        _sound_archives(directory, tag, PROJECT.platforms, evidence, rebuilds=rebuilds)
-        files = _assets(directory, asset_names(PROJECT, tag))
+        _sound(directory, tag, evidence, rebuilds)
+        files = tuple(directory / name for name in asset_names(PROJECT, tag))
         title = f"{PROJECT.title} {tag}"
-        publication = Publication(title, version, files, _read_text(notes), commit)
+        publication = Publication(title, version, files, read_text(notes), commit)
         github = GitHub(repository)
         if dry_run:
-            for step in publish.describe(publication, repository):
-                print(f"would {step}")
+            _print(publishing.describe(publication, repository), "would ")
             return
-        publish.publish(github, publication, _say)
+        publishing.publish(github, publication, _log)
 
 
 BucketName = Annotated[str, typer.Option(envvar="RELEASE_BUCKET", help="The bucket.")]
@@ -517,23 +457,9 @@ Prefix = Annotated[
 
 def _destination(
     bucket: str, prefix: str, endpoint: str | None, region: str | None
-) -> upload.Destination:
+) -> downloads.Destination:
     client = connect(endpoint, region)
-    return upload.Destination(Bucket(client, bucket), PROJECT.program, prefix)
-
-
-def _evidence_files(folder: Path, tag: str) -> list[Path]:
-    """The evidence of this version; a folder that was built into twice may hold another's."""
-    bases = [PROJECT.base(tag, platform) for platform in PROJECT.platforms]
-    return sorted(path for base in bases for path in folder.glob(f"{base}.*"))
-
-
-def _installer_files(folder: Path) -> list[Path]:
-    files = [folder / name for name in INSTALLER_NAMES]
-    missing = [path.name for path in files if not path.is_file()]
-    if missing:
-        raise ReleaseError(f"{folder} has no {' and no '.join(missing)}: run `installers` first")
-    return files
+    return downloads.Destination(Bucket(client, bucket), PROJECT.program, prefix)
 
 
 @app.command(name="upload")
@@ -554,22 +480,23 @@ def upload_command(
     """Upload a version to S3 or R2, or complete what an interrupted run began."""
     with _explained():
         version = parse_tag(tag, PROJECT.tag_prefix)
-        _sound_archives(directory, tag, PROJECT.platforms, evidence)
-        files = _assets(directory, asset_names(PROJECT, tag))
-        about = _evidence_files(evidence, tag)
-        scripts = [] if installers is None else _installer_files(installers)
+        _sound(directory, tag, evidence)
+        files = tuple(directory / name for name in asset_names(PROJECT, tag))
+        about = downloads.evidence_files(PROJECT, evidence, tag)
+        scripts = [] if installers is None else installer_files(installers)
         destination = _destination(
             bucket, prefix, endpoint, region or ("auto" if dry_run else None)
         )
         if dry_run:
-            for step in upload.describe(destination, PROJECT, version, files, about, scripts):
-                print(f"would {step}")
+            _print(
+                downloads.describe(destination, PROJECT, version, files, about, scripts), "would "
+            )
             return
-        upload.upload(destination, PROJECT, version, files, about, commit, _say, scripts)
+        downloads.upload(destination, PROJECT, version, files, about, commit, _log, scripts)
 
 
-@app.command()
-def rehearse(
+@app.command(name="rehearse")
+def rehearse_command(
     tag: RequiredTag,
     dist: Annotated[Path, typer.Option(help="Where ./pants package wrote to.")] = Path("dist"),
     output: Annotated[Path, typer.Option(help="Folder to lay the release into.")] = Path(
@@ -584,49 +511,18 @@ def rehearse(
 ) -> None:
     """Stage and print a whole release without an account; nothing leaves this machine."""
     with _explained():
-        version = parse_tag(tag, PROJECT.tag_prefix)
-        names = asset_names(PROJECT, tag)
-        stage = stage_release(PROJECT, tag, dist, output)
-        archives = _sound_archives(stage.release, tag, PROJECT.platforms, stage.evidence)
-        measured = _metrics_of(archives, tag, stage.evidence)
-        changes = changelog(checkout, tag, PROJECT.tag_prefix)
-        notes = stage.banner() + release_notes(
-            PROJECT, repository, tag, changes, archives, measured
-        )
-        write_text(output / "notes.md", notes)
-        # A stand-in weighs and costs nothing that anyone wants to know.
-        built = [facts for facts in archives if facts.platform not in stage.stand_ins]
-        entries = [make_entry(facts, tag, measured.get(facts.name)) for facts in built]
-        recorded = record(read_ledger(history), entries)
-        scripts = render_installers(PROJECT, tag, github_downloads(repository, tag), archives)
-        for name, script in scripts.items():
-            write_text(output / "installers" / name, script)
-        files = _assets(stage.release, names)
-        publication = Publication(f"{PROJECT.title} {tag}", version, files, notes)
-        destination = _destination(bucket, "", None, "auto")
-        steps = [
-            *publish.describe(publication, repository),
-            *upload.describe(
-                destination,
+        _print(
+            rehearse(
                 PROJECT,
-                version,
-                files,
-                _evidence_files(stage.evidence, tag),
-                _installer_files(output / "installers"),
-            ),
-        ]
-        for title, lines in {
-            f"Files of the release, in {stage.release}": overview(PROJECT, tag, stage, names),
-            "Text of the release": notes.splitlines(),
-            "Ledger": render_markdown(PROJECT, recorded, "build-metrics.svg").splitlines(),
-            "What would be done": [f"  {step}" for step in steps],
-        }.items():
-            print("\n".join([f"=== {title}", "", *lines, ""]))
-        broken = [problem for entry in entries for problem in breaches(PROJECT, entry)]
-        if broken:
-            raise ReleaseError("over budget: " + "; ".join(broken))
-    stand_ins = ", ".join(platform.name for platform in stage.stand_ins) or "none"
-    print(f"Rehearsed {tag}: {len(names)} files in {stage.release}; stand-ins: {stand_ins}")
+                tag,
+                dist,
+                output,
+                repository=repository,
+                bucket=bucket,
+                checkout=checkout,
+                history=history,
+            )
+        )
 
 
 @app.command()
@@ -644,10 +540,9 @@ def rollback(
             bucket, prefix, endpoint, region or ("auto" if dry_run else None)
         )
         if dry_run:
-            for step in upload.describe_rollback(destination, PROJECT, tag):
-                print(f"would {step}")
+            _print(downloads.describe_rollback(destination, PROJECT, tag), "would ")
             return
-        upload.rollback(destination, PROJECT, tag, _say)
+        downloads.rollback(destination, PROJECT, tag, _log)
 
 
 if __name__ == "__main__":

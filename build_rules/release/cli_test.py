@@ -59,7 +59,7 @@ def test_verify(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> No
     assert errors.count("defect: ") == 8
     assert "8 defects in" in errors
     assert "choose from" in _run("verify", directory, "--platform", "vax", code=1)[1]
-    monkeypatch.setattr("release.cli.host_platform_name", lambda: PLATFORM.name)
+    monkeypatch.setattr("release.plan.host_platform_name", lambda: PLATFORM.name)
     assert "1 archives" in _run("verify", directory, "--tag", TAG, "--platform", "local")[0]
 
 

@@ -16,14 +16,14 @@ what was measured.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from release.errors import ReleaseError
+from release.files import write_text
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -166,13 +166,6 @@ class Metrics(_Model):
     start_seconds: float | None = Field(default=None, ge=0)
     machine: str = ""
 
-    @classmethod
-    def of(cls, archive: Path, **measured: Any) -> Metrics:
-        """The measurements of these very bytes."""
-        with archive.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return cls(archive=archive.name, sha256=digest, **measured)
-
 
 class Notarisation(_Model):
     """`BASE.notarisation.json`: Apple's notary service accepted these bytes; `submission` is its
@@ -200,12 +193,8 @@ def load(kind: type[M], path: Path) -> M:
 
 
 def save(model: BaseModel, path: Path) -> None:
-    """Write JSON under a temporary name, then rename: readers never see half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
     data = model.model_dump(mode="json", by_alias=True)
-    partial.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(data, indent=2, sort_keys=True) + "\n")
 
 
 def evidence_path(folder: Path, base: str) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 
 from pydantic import BaseModel
 
@@ -12,12 +13,16 @@ from release.platforms import (
     CHECKSUM_SUFFIX,
     DEFAULT_SOURCE_DATE_EPOCH,
     Platform,
+    host_platform_name,
     version_problem,
 )
 from release.project import Project
 from release.versions import parse_tag
 
 DEFAULT_VERSION = "dev"
+
+LOCAL = "local"
+"""In place of a platform's name: the one that this program runs on."""
 
 
 class PlannedJob(BaseModel):
@@ -69,11 +74,50 @@ class Plan(BaseModel):
     def signing_matrix(self) -> dict[str, list[dict[str, str]]]:
         return {"include": [job.model_dump() for job in self.signing]}
 
+    def outputs(self) -> list[str]:
+        """The outputs of a workflow's step, `name=value`."""
+        values = {
+            "version": self.version,
+            "publish": json.dumps(self.publish),
+            "prerelease": json.dumps(self.prerelease),
+            "source_date_epoch": str(self.source_date_epoch),
+            "matrix": json.dumps(self.matrix()),
+            "sign": json.dumps(self.signing != []),
+            "signing": json.dumps(self.signing_matrix()),
+        }
+        return [f"{name}={value}" for name, value in values.items()]
+
+    def summary(self) -> list[str]:
+        """The plan for people, line by line."""
+        kind = "prerelease" if self.prerelease else "release"
+        return [
+            f"{self.program} {self.version}: {kind if self.publish else 'not published'}",
+            *(
+                f"  {j.platform:14} built on {j.build_on}, started on {j.smoke_on}"
+                for j in self.jobs
+            ),
+            *(f"  {signed.platform:14} signed on {signed.sign_on}" for signed in self.signing),
+            *(f"  {asset}" for asset in self.assets),
+        ]
+
 
 def asset_names(project: Project, version: str) -> list[str]:
     """The names of a release's files, in the order in which people look for them."""
     archives = [project.archive(version, platform) for platform in project.platforms]
     return [name for archive in archives for name in (archive, archive + CHECKSUM_SUFFIX)]
+
+
+def choose_platforms(project: Project, names: Sequence[str] | None) -> list[Platform]:
+    """The platforms with these names, `local` for this machine's; all of them without names."""
+    known = {platform.name: platform for platform in project.platforms}
+    wanted = [host_platform_name() if name == LOCAL else name for name in names or known]
+    unknown = sorted(set(wanted).difference(known))
+    if unknown:
+        raise ReleaseError(
+            f"{', '.join(unknown)} is not a platform of this release: choose from "
+            f"{', '.join(known)}"
+        )
+    return [known[name] for name in wanted]
 
 
 def archive_platform(project: Project, archive: str) -> Platform:

@@ -7,6 +7,7 @@ released files have it.
 
 from __future__ import annotations
 
+import platform
 import re
 from dataclasses import dataclass
 
@@ -60,8 +61,8 @@ _SYSTEMS = (
 _ARCHITECTURES = ("amd64", "arm64")
 
 PLATFORMS = {
-    platform.name: platform
-    for platform in (Platform(system, arch) for system in _SYSTEMS for arch in _ARCHITECTURES)
+    known.name: known
+    for known in (Platform(system, arch) for system in _SYSTEMS for arch in _ARCHITECTURES)
 }
 """Every platform that an archive can be named for, by name."""
 
@@ -78,6 +79,14 @@ PANTS_PLATFORMS = {
     "macos_x86_64": PLATFORMS["darwin-amd64"],
 }
 """Pants' names for the platforms that it runs on (`pants.engine.platform.Platform` values)."""
+
+
+def host_platform_name() -> str:
+    """The platform that this program runs on, as archives are named."""
+    systems = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
+    machines = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "ARM64": "arm64"}
+    system, machine = platform.system(), platform.machine()
+    return f"{systems.get(system, system)}-{machines.get(machine, machine)}"
 
 
 def version_problem(version: str) -> str | None:

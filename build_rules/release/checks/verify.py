@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform as host_platform
 import re
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from release.evidence import (
     rebuild_path,
 )
 from release.pack.archives import ArchiveMember, extract_member, file_sha256, read_members
-from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line
+from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line, host_platform_name
 from release.project import Floor, Project
 from release.signing import authenticode, pe
 
@@ -84,6 +83,11 @@ class ArchiveFacts:
             known.append(Floor(inside.manifest.floor.system, inside.manifest.floor.version))
         return max(known, key=lambda floor: floor.order, default=None)
 
+    @property
+    def known_floor(self) -> Floor | None:
+        """The floor, or else that of the executable's own code."""
+        return self.floor or (self.executable.floor if self.executable else None)
+
 
 @dataclass
 class Report:
@@ -94,11 +98,11 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Demands:
-    """How much has to be shown.
+class VerifyOptions:
+    """What `verify` checks beyond the files themselves.
 
-    evidence   folder of the files about the archives; None: what needs them is not checked
-    rebuilds   whether each archive needs the verdict of a second, cold build
+    evidence   folder of the files about the archives; None skips the checks that need them
+    rebuilds   whether each archive needs the verdict of a second build without a cache
     """
 
     evidence: Path | None = None
@@ -310,14 +314,6 @@ def check_notarisation(facts: ArchiveFacts, path: Path, executable: str) -> list
     return []
 
 
-def host_platform_name() -> str:
-    """The platform that this program runs on, as archives are named."""
-    systems = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
-    machines = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-    system, machine = host_platform.system(), host_platform.machine()
-    return f"{systems.get(system, system)}-{machines.get(machine, machine)}"
-
-
 def check_native_version(
     archive: str, executable: Path, program: str, version: str
 ) -> list[Defect]:
@@ -353,7 +349,7 @@ def check_native_version(
 
 
 def _check_archive(
-    directory: Path, project: Project, version: str, platform: Platform, demands: Demands
+    directory: Path, project: Project, version: str, platform: Platform, options: VerifyOptions
 ) -> tuple[list[Defect], ArchiveFacts | None]:
     name = project.archive(version, platform)
     path = directory / name
@@ -369,10 +365,10 @@ def _check_archive(
     defects += check_members(name, members, project.members(platform))
 
     evidence: Evidence | None = None
-    if demands.evidence is not None:
+    if options.evidence is not None:
         try:
             evidence = load(
-                Evidence, evidence_path(demands.evidence, project.base(version, platform))
+                Evidence, evidence_path(options.evidence, project.base(version, platform))
             )
         except ReleaseError as error:
             defects.append(Defect(name, f"its evidence: {error}"))
@@ -402,21 +398,21 @@ def _check_archive(
         platform, name, path.stat().st_size, sha256, tuple(members), executable, evidence
     )
     defects += check_evidence(facts, version, executable_name)
-    if demands.evidence is not None:
+    if options.evidence is not None:
         for ending in (SBOM_ENDING, PROVENANCE_ENDING):
-            beside = demands.evidence / f"{project.base(version, platform)}{ending}"
+            beside = options.evidence / f"{project.base(version, platform)}{ending}"
             defects += check_description(facts, beside)
-        answer = notarisation_path(demands.evidence, project.base(version, platform))
+        answer = notarisation_path(options.evidence, project.base(version, platform))
         try:
             defects += check_notarisation(facts, answer, executable_name)
         except ReleaseError as error:
             defects.append(Defect(name, str(error)))
     if executable is not None:
         defects += check_budget(project, facts)
-    if demands.rebuilds:
-        if demands.evidence is None:
+    if options.rebuilds:
+        if options.evidence is None:
             raise ReleaseError("verdicts of second builds lie in the folder of the evidence")
-        verdict = rebuild_path(demands.evidence, project.base(version, platform))
+        verdict = rebuild_path(options.evidence, project.base(version, platform))
         try:
             defects += check_rebuild(facts, verdict)
         except ReleaseError as error:
@@ -429,26 +425,43 @@ def verify(
     project: Project,
     version: str,
     platforms: Sequence[Platform],
-    demands: Demands | None = None,
+    options: VerifyOptions | None = None,
 ) -> Report:
     """Check a folder that holds the archives and checksums of these platforms and nothing else.
 
     Raises ReleaseError when the folder itself can't be read; whatever is wrong with its files is
     in the report.
     """
-    demands = demands or Demands()
+    options = options or VerifyOptions()
     if not directory.is_dir():
         raise ReleaseError(f"{directory} is no folder")
-    if demands.evidence is not None and not demands.evidence.is_dir():
-        raise ReleaseError(f"{demands.evidence}, the folder of the evidence, doesn't exist")
+    if options.evidence is not None and not options.evidence.is_dir():
+        raise ReleaseError(f"{options.evidence}, the folder of the evidence, doesn't exist")
     archives = {platform: project.archive(version, platform) for platform in platforms}
     expected = [name for a in archives.values() for name in (a, a + CHECKSUM_SUFFIX)]
     report = Report(defects=check_names(directory, expected))
     for platform, name in archives.items():
         path = directory / name
         if path.is_file() and not path.is_symlink():
-            defects, facts = _check_archive(directory, project, version, platform, demands)
+            defects, facts = _check_archive(directory, project, version, platform, options)
             report.defects += defects
             if facts is not None:
                 report.archives.append(facts)
     return report
+
+
+def sound_archives(
+    directory: Path,
+    project: Project,
+    version: str,
+    platforms: Sequence[Platform],
+    options: VerifyOptions,
+) -> list[ArchiveFacts]:
+    """The facts about archives without a defect; raises ReleaseError when there is one."""
+    report = verify(directory, project, version, platforms, options)
+    if report.defects:
+        raise ReleaseError(
+            f"{directory} has {len(report.defects)} defects, the first of them: "
+            f"{report.defects[0]} (`verify` lists all)"
+        )
+    return report.archives

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release.checks import verify
-from release.checks.verify import Demands
+from release.checks.verify import VerifyOptions
 from release.errors import ReleaseError
 from release.plan import asset_names
 from release.platforms import PLATFORMS
@@ -34,8 +34,8 @@ class Release:
     evidence: Path
 
     def defects(self, project: Project = AGENT_RUNNER) -> list[str]:
-        demands = Demands(evidence=self.evidence, rebuilds=True)
-        report = verify.verify(self.directory, project, TAG, project.platforms, demands)
+        options = VerifyOptions(evidence=self.evidence, rebuilds=True)
+        report = verify.verify(self.directory, project, TAG, project.platforms, options)
         return [str(defect) for defect in report.defects]
 
     def repack(self, name: str, members: dict[str, tuple[int, bytes]]) -> None:
@@ -298,4 +298,4 @@ def test_folders_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="no folder"):
         verify.verify(tmp_path / "x", AGENT_RUNNER, TAG, [LINUX])
     with pytest.raises(ReleaseError, match="folder of the evidence"):
-        verify.verify(tmp_path, AGENT_RUNNER, TAG, [LINUX], Demands(tmp_path / "x"))
+        verify.verify(tmp_path, AGENT_RUNNER, TAG, [LINUX], VerifyOptions(tmp_path / "x"))

@@ -23,9 +23,10 @@ from typing import Any
 
 import tomllib
 from license_expression import ExpressionError, get_spdx_licensing
+from packaging.utils import canonicalize_name
 
 from release.describe.errors import DescriptionError
-from release.describe.subject import Distribution, HostLibrary, normalized
+from release.describe.subject import Distribution, HostLibrary
 
 _SPDX = get_spdx_licensing()
 _SECTIONS = ("allowed", "denied", "aliases", "distributions", "host_packages")
@@ -87,7 +88,7 @@ def read_policy(path: Path) -> Policy:
         where = f"`distributions.{name}`"
         if not isinstance(entry, dict) or not entry.get("reason"):
             raise DescriptionError(f'{path}: {where} must be {{license = "…", reason = "…"}}')
-        stated[normalized(name)] = expression(f"{where}.license", entry.get("license"))
+        stated[canonicalize_name(name)] = expression(f"{where}.license", entry.get("license"))
     return Policy(
         path=path.as_posix(),
         allowed=frozenset(expression("`allowed`", item) for item in data.get("allowed", ())),
@@ -109,7 +110,7 @@ def read_policy(path: Path) -> Policy:
 
 def license_of(distribution: Distribution, policy: Policy) -> License:
     """What the policy states for it, or else what its metadata says."""
-    stated = policy.distributions.get(normalized(distribution.name))
+    stated = policy.distributions.get(canonicalize_name(distribution.name))
     if stated is not None:
         return License(stated)
     words = (distribution.license or "").strip()

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from release.describe.subject import Subject, normalized
+from packaging.utils import canonicalize_name
+
+from release.describe.subject import Subject
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
@@ -67,7 +69,7 @@ def provenance(subject: Subject) -> dict[str, Any]:
                 },
                 "internalParameters": {
                     "distributions": sorted(
-                        f"{normalized(d.name)}=={d.version}" for d in subject.distributions()
+                        f"{canonicalize_name(d.name)}=={d.version}" for d in subject.distributions()
                     )
                 },
                 "resolvedDependencies": dependencies,

@@ -26,6 +26,7 @@ from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from release.describe.licenses import License, Policy, license_of, license_of_library
 from release.describe.subject import (
@@ -35,7 +36,6 @@ from release.describe.subject import (
     Interpreter,
     LockedFiles,
     Subject,
-    normalized,
 )
 
 _NAMESPACE = uuid.UUID("8e4f4f0e-6d2e-5f0a-9d0b-1a1f2c9b7c55")
@@ -82,7 +82,9 @@ def _distribution(
     if distribution.sha256 is None and locked is not None:
         # Which of a version's files was installed isn't told; the lock has all that it can be.
         url = str(
-            PackageURL("pypi", name=normalized(distribution.name), version=distribution.version)
+            PackageURL(
+                "pypi", name=canonicalize_name(distribution.name), version=distribution.version
+            )
         )
         references.append(
             ExternalReference(
@@ -94,7 +96,7 @@ def _distribution(
         )
     return _purl_component(
         "pypi",
-        normalized(distribution.name),
+        canonicalize_name(distribution.name),
         distribution.version,
         type=ComponentType.LIBRARY,
         licenses=_licenses(license_of(distribution, policy)),
@@ -167,7 +169,7 @@ def _required(distribution: Distribution, environment: Mapping[str, str]) -> Ite
         except InvalidRequirement:  # metadata that an old tool wrote
             continue
         if requirement.marker is None or requirement.marker.evaluate(dict(environment)):
-            yield normalized(requirement.name)
+            yield canonicalize_name(requirement.name)
 
 
 def serial_number(archive_sha256: str) -> uuid.UUID:
@@ -199,7 +201,7 @@ def make_bom(
     by_name: dict[str, Component] = {}
     for distribution in subject.distributions():
         component = _distribution(distribution, locked.get(distribution.key), policy)
-        by_name[normalized(distribution.name)] = component
+        by_name[canonicalize_name(distribution.name)] = component
         bom.components.add(component)
     interpreters = {i: _interpreter(i) for i in subject.interpreters()}
     libraries = {h: _library(h, policy) for h in subject.host_libraries()}
@@ -212,7 +214,7 @@ def make_bom(
         bom.components.add(component)
         executables.append(component)
         python = executable.interpreter
-        inside = [by_name[normalized(d.name)] for d in executable.distributions]
+        inside = [by_name[canonicalize_name(d.name)] for d in executable.distributions]
         inside += [interpreters[python]] if python else []
         inside += [libraries[library] for library in executable.host_libraries]
         bom.register_dependency(component, inside)
@@ -223,7 +225,7 @@ def make_bom(
                 for name in dict.fromkeys(_required(distribution, environment))
                 if name in by_name
             ]
-            bom.register_dependency(by_name[normalized(distribution.name)], needed)
+            bom.register_dependency(by_name[canonicalize_name(distribution.name)], needed)
     bom.register_dependency(root, executables)
     return bom
 

@@ -22,13 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-
-
-def normalized(name: str) -> str:
-    """A distribution's name as PEP 503 compares them."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Distribution:
 
     @property
     def key(self) -> tuple[str, str]:
-        return normalized(self.name), self.version
+        return canonicalize_name(self.name), self.version
 
 
 @dataclass(frozen=True)
@@ -182,7 +179,7 @@ def _pins(text: str) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
     for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
         match = _PIN.match(line)
         if match is not None:
-            yield (normalized(match["name"]), match["version"]), tuple(_HASH.findall(line))
+            yield (canonicalize_name(match["name"]), match["version"]), tuple(_HASH.findall(line))
 
 
 def locked_files(locks: Sequence[Path]) -> dict[tuple[str, str], LockedFiles]:

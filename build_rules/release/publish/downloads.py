@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from release.errors import ReleaseError
+from release.files import Log
 from release.platforms import CHECKSUM_SUFFIX
 from release.project import Project
 from release.publish.bucket import IMMUTABLE, SHORT_LIVED, Bucket, StoredObject
@@ -31,8 +32,6 @@ from release.publish.installers import INSTALLER_NAMES
 from release.versions import ReleaseVersion, parse_tag
 
 _JSON = "application/json"
-
-Say = Callable[[str], None]
 
 
 class PublishedFile(BaseModel):
@@ -104,6 +103,12 @@ def _platform_of(project: Project, version: str, name: str) -> str | None:
     return None
 
 
+def evidence_files(project: Project, folder: Path, tag: str) -> list[Path]:
+    """The evidence of this version; a folder that was built into twice may hold another's."""
+    bases = [project.base(tag, platform) for platform in project.platforms]
+    return sorted(path for base in bases for path in folder.glob(f"{base}.*"))
+
+
 def _items(
     destination: Destination,
     project: Project,
@@ -151,12 +156,12 @@ def _check_stored(
         )
 
 
-def _store(bucket: Bucket, key: str, content: bytes, media_type: str, say: Say) -> None:
+def _store(bucket: Bucket, key: str, content: bytes, media_type: str, log: Log) -> None:
     """Store what never changes, or find that it is there; in both cases read it again."""
     wanted = StoredObject(media_type, IMMUTABLE, hashlib.sha256(content).hexdigest(), len(content))
     created = bucket.create(key, content, media_type, IMMUTABLE)
     _check_stored(bucket, key, bucket.inspect(key), wanted)
-    say(f"{'stored' if created else 'found'} {key}")
+    log(f"{'stored' if created else 'found'} {key}")
 
 
 def _is_newer(new: ReleaseVersion, old: ReleaseVersion) -> bool:
@@ -169,7 +174,7 @@ def _replace(bucket: Bucket, key: str, content: bytes, media_type: str) -> None:
         raise ReleaseError(f"{key} in {bucket.name} is not what was written")
 
 
-def _write_latest(destination: Destination, manifest: VersionManifest, say: Say) -> None:
+def _write_latest(destination: Destination, manifest: VersionManifest, log: Log) -> None:
     """Let the latest version's installers, then `latest.json`, be those of a stored version."""
     bucket = destination.bucket
     for file in manifest.files:
@@ -180,9 +185,9 @@ def _write_latest(destination: Destination, manifest: VersionManifest, say: Say)
             raise ReleaseError(f"{file.key} is not in {bucket.name}")
         key = f"{destination.root}/{file.name}"
         _replace(bucket, key, content, content_type(file.name))
-        say(f"{key} installs {manifest.version}")
+        log(f"{key} installs {manifest.version}")
     _replace(bucket, destination.latest_key, manifest.to_bytes(), _JSON)
-    say(f"{destination.latest_key} says {manifest.version}")
+    log(f"{destination.latest_key} says {manifest.version}")
 
 
 def describe(
@@ -215,7 +220,7 @@ def upload(
     files: Sequence[Path],
     evidence: Sequence[Path],
     commit: str | None,
-    say: Say,
+    log: Log,
     installers: Sequence[Path] = (),
 ) -> VersionManifest:
     """Upload a version, or complete what an earlier run began.
@@ -234,19 +239,19 @@ def upload(
     )
     for item in items:
         media_type = content_type(item.path.name)
-        _store(bucket, item.file.key, item.path.read_bytes(), media_type, say)
-    _store(bucket, destination.manifest_key(version.tag), manifest.to_bytes(), _JSON, say)
+        _store(bucket, item.file.key, item.path.read_bytes(), media_type, log)
+    _store(bucket, destination.manifest_key(version.tag), manifest.to_bytes(), _JSON, log)
 
     if version.prerelease:
-        say(f"{version.tag} is a prerelease: {destination.latest_key} stays as it is")
+        log(f"{version.tag} is a prerelease: {destination.latest_key} stays as it is")
         return manifest
     content = bucket.read(destination.latest_key)
     if content is not None:
         latest = _parse(content, destination.latest_key)
         if not _is_newer(version, parse_tag(latest.version, project.tag_prefix)):
-            say(f"{destination.latest_key} says {latest.version}, which is newer")
+            log(f"{destination.latest_key} says {latest.version}, which is newer")
             return manifest
-    _write_latest(destination, manifest, say)
+    _write_latest(destination, manifest, log)
     return manifest
 
 
@@ -268,7 +273,7 @@ def describe_rollback(destination: Destination, project: Project, tag: str) -> l
     ]
 
 
-def rollback(destination: Destination, project: Project, tag: str, say: Say) -> None:
+def rollback(destination: Destination, project: Project, tag: str, log: Log) -> None:
     """Let `latest.json` say an earlier version, after every file of it was read again.
 
     Raises ReleaseError, with `latest.json` as it was, when that version isn't complete.
@@ -287,5 +292,5 @@ def rollback(destination: Destination, project: Project, tag: str, say: Say) -> 
                 f"{file.key} in {bucket.name} is "
                 f"{'missing' if stored is None else 'not what its manifest says'}"
             )
-        say(f"{file.key} is in order")
-    _write_latest(destination, manifest, say)
+        log(f"{file.key} is in order")
+    _write_latest(destination, manifest, log)

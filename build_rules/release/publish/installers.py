@@ -55,6 +55,15 @@ def github_downloads(repository: str, tag: str) -> str:
     return f"https://github.com/{repository}/releases/download/{tag}"
 
 
+def installer_files(folder: Path) -> list[Path]:
+    """The installers in a folder; raises ReleaseError when one is missing."""
+    files = [folder / name for name in INSTALLER_NAMES]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise ReleaseError(f"{folder} has no {' and no '.join(missing)}: run `installers` first")
+    return files
+
+
 def _fill(template: str, values: Mapping[str, str]) -> str:
     return _TOKEN.sub(lambda match: values[match[1]], template)
 

@@ -61,7 +61,7 @@ def _facts(folder: Path, tag: str) -> list[ArchiveFacts]:
     for platform in AGENT_RUNNER.platforms:
         write_archive(directory, AGENT_RUNNER, tag, platform, evidence=evidence)
     report = verify.verify(
-        directory, AGENT_RUNNER, tag, AGENT_RUNNER.platforms, verify.Demands(evidence)
+        directory, AGENT_RUNNER, tag, AGENT_RUNNER.platforms, verify.VerifyOptions(evidence)
     )
     assert report.defects == []
     return report.archives

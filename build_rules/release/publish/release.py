@@ -8,19 +8,18 @@ from ours ends the run. A published release is never changed.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from release.errors import ReleaseError
+from release.files import Log
 from release.pack.archives import file_sha256
 from release.publish.content_types import content_type
 from release.publish.github import Asset, GitHub, GitHubError, Release
 from release.versions import ReleaseVersion
 
 _ATTEMPTS = 4
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,10 @@ def _find(github: GitHub, publication: Publication) -> Release | None:
     return releases[0] if releases else None
 
 
-def _find_or_create(github: GitHub, publication: Publication, say: Say) -> Release:
+def _find_or_create(github: GitHub, publication: Publication, log: Log) -> Release:
     found = _find(github, publication)
     if found is not None:
-        say(f"found the {'draft' if found.draft else 'published release'} {found.url}")
+        log(f"found the {'draft' if found.draft else 'published release'} {found.url}")
         return found
     try:
         created = github.create_draft(
@@ -108,7 +107,7 @@ def _find_or_create(github: GitHub, publication: Publication, say: Say) -> Relea
         if found is None:
             raise
         created = found
-    say(f"created the draft {created.url}")
+    log(f"created the draft {created.url}")
     return created
 
 
@@ -140,7 +139,7 @@ def _refuse_differing(release: Release, names: Sequence[str]) -> None:
         )
 
 
-def _upload(github: GitHub, release: Release, file: Path, say: Say) -> None:
+def _upload(github: GitHub, release: Release, file: Path, log: Log) -> None:
     """Upload a file that isn't there, or find that it is there after all."""
     for attempt in range(_ATTEMPTS):
         problem: GitHubError | None = None
@@ -154,7 +153,7 @@ def _upload(github: GitHub, release: Release, file: Path, say: Say) -> None:
         there = {asset.name: asset for asset in github.read(release).assets}.get(file.name)
         if there is not None and there.uploaded:
             if _matches(github, there, file):
-                say(f"uploaded {file.name}")
+                log(f"uploaded {file.name}")
                 return
             _refuse_differing(release, [file.name])
         if there is not None:
@@ -168,7 +167,7 @@ def _upload(github: GitHub, release: Release, file: Path, say: Say) -> None:
         github.pause(attempt)
 
 
-def publish(github: GitHub, publication: Publication, say: Say) -> Release:
+def publish(github: GitHub, publication: Publication, log: Log) -> Release:
     """Publish, or complete what an earlier run began; returns the published release.
 
     Raises ReleaseError, with the release unpublished or as it was, when anything differs from what
@@ -176,7 +175,7 @@ def publish(github: GitHub, publication: Publication, say: Say) -> Release:
     """
     files = publication.files
     _check_tag(github, publication)
-    release = _find_or_create(github, publication, say)
+    release = _find_or_create(github, publication, log)
     _refuse_foreign_assets(release, files)
     _refuse_differing(release, _differing(github, release, files))
     whole = {asset.name for asset in release.assets if asset.uploaded}
@@ -188,15 +187,15 @@ def publish(github: GitHub, publication: Publication, say: Say) -> Release:
                 f"{release.url} is published without {', '.join(file.name for file in missing)}, "
                 "and a published release is not changed: build a new version"
             )
-        say(f"{release.url} is published already, with the same files")
+        log(f"{release.url} is published already, with the same files")
         return release
 
     for asset in release.assets:
         if not asset.uploaded:
-            say(f"removing what a failed upload of {asset.name} left")
+            log(f"removing what a failed upload of {asset.name} left")
             github.delete_asset(asset)
     for file in missing:
-        _upload(github, release, file, say)
+        _upload(github, release, file, log)
 
     release = github.read(release)
     _refuse_foreign_assets(release, files)
@@ -205,7 +204,7 @@ def publish(github: GitHub, publication: Publication, say: Say) -> Release:
     if lost:
         raise ReleaseError(f"{release.url} lost {', '.join(lost)}: run this again to go on")
     _refuse_differing(release, _differing(github, release, files))
-    say(f"all {len(files)} files on the draft are ours, byte for byte")
+    log(f"all {len(files)} files on the draft are ours, byte for byte")
 
     published = github.update(
         release,
@@ -218,5 +217,5 @@ def publish(github: GitHub, publication: Publication, say: Say) -> Release:
     )
     if published.draft:
         raise ReleaseError(f"{published.url} is still a draft: run this again to go on")
-    say(f"published {published.url}")
+    log(f"published {published.url}")
     return published

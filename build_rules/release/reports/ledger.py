@@ -18,6 +18,7 @@ from release.checks.verify import ArchiveFacts
 from release.errors import ReleaseError
 from release.evidence import Metrics, metrics_path
 from release.project import Project
+from release.reports.table import UNKNOWN, megabytes, seconds, table
 
 _TOP = 10
 
@@ -92,7 +93,7 @@ def make_entry(facts: ArchiveFacts, version: str, metrics: Metrics | None) -> Le
     contributors.sort(key=lambda item: (-item.size, item.name))
     bundles = [m.unpacked_size for m in manifests if m.unpacked_size is not None]
     pythons = [m.interpreter.version for m in manifests if m.interpreter is not None]
-    floor = facts.floor or (facts.executable.floor if facts.executable else None)
+    floor = facts.known_floor
     measured = metrics or Metrics(archive=facts.name, sha256=facts.sha256)
     return LedgerEntry(
         version=version,
@@ -111,9 +112,19 @@ def make_entry(facts: ArchiveFacts, version: str, metrics: Metrics | None) -> Le
     )
 
 
-def read_metrics(folder: Path, base: str) -> Metrics | None:
-    path = metrics_path(folder, base)
-    return evidence_files.load(Metrics, path) if path.exists() else None
+def read_metrics(
+    project: Project, version: str, archives: Sequence[ArchiveFacts], folder: Path | None
+) -> dict[str, Metrics]:
+    """What was measured of these archives, by the archive's name; `folder` is the evidence's."""
+    if folder is None:
+        return {}
+    paths = {
+        facts.name: metrics_path(folder, project.base(version, facts.platform))
+        for facts in archives
+    }
+    return {
+        name: evidence_files.load(Metrics, path) for name, path in paths.items() if path.exists()
+    }
 
 
 def record(ledger: Ledger, entries: Sequence[LedgerEntry]) -> Ledger:
@@ -123,8 +134,15 @@ def record(ledger: Ledger, entries: Sequence[LedgerEntry]) -> Ledger:
     return Ledger(entries=[*merged, *new.values()])
 
 
+def check_budgets(project: Project, entries: Sequence[LedgerEntry]) -> None:
+    """Raises ReleaseError, which names every budget that an entry exceeds."""
+    broken = [problem for entry in entries for problem in breaches(project, entry)]
+    if broken:
+        raise ReleaseError("over budget: " + "; ".join(broken))
+
+
 def breaches(project: Project, entry: LedgerEntry) -> list[str]:
-    """The budgets that an entry exceeds, in words."""
+    """The budgets that an entry exceeds."""
     budget = project.budgets[entry.platform]
     found = []
     if entry.size > budget.archive_bytes:
@@ -142,30 +160,35 @@ def breaches(project: Project, entry: LedgerEntry) -> list[str]:
 # ---------------------------------------------------------------------------------------------
 
 
-def _megabytes(size: int | None) -> str:
-    return "–" if size is None else f"{size / 1e6:.1f} MB"
+_COLUMNS = (
+    "Platform",
+    ">Archive",
+    ">Executable",
+    ">Bundle",
+    ">Build, cold",
+    ">Build, cached",
+    ">Start",
+    "Python",
+    "Needs at least",
+    "SHA-256",
+)
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"
-
-
-def _row(platform: str, entry: LedgerEntry | None) -> str:
+def _row(platform: str, entry: LedgerEntry | None) -> list[str]:
     if entry is None:
-        return f"| {platform} | not run yet |" + " |" * 8
-    cells = [
+        return [platform, "not run yet", *[""] * (len(_COLUMNS) - 2)]
+    return [
         platform,
-        _megabytes(entry.size),
-        _megabytes(entry.unpacked_size),
-        _megabytes(entry.bundle_size),
-        _seconds(entry.build_seconds_cold),
-        _seconds(entry.build_seconds_cached),
-        _seconds(entry.start_seconds),
-        entry.python or "–",
-        entry.floor or "–",
+        megabytes(entry.size),
+        megabytes(entry.unpacked_size),
+        megabytes(entry.bundle_size),
+        seconds(entry.build_seconds_cold),
+        seconds(entry.build_seconds_cached),
+        seconds(entry.start_seconds),
+        entry.python or UNKNOWN,
+        entry.floor or UNKNOWN,
         f"`{entry.sha256[:16]}…`",
     ]
-    return "| " + " | ".join(cells) + " |"
 
 
 def render_markdown(project: Project, ledger: Ledger, picture: str) -> str:
@@ -186,10 +209,7 @@ def render_markdown(project: Project, ledger: Ledger, picture: str) -> str:
             "",
             f"## {version}",
             "",
-            "| Platform | Archive | Executable | Bundle | Build, cold | Build, cached | Start "
-            "| Python | Needs at least | SHA-256 |",
-            "|---|---:|---:|---:|---:|---:|---:|---|---|---|",
-            *(_row(name, entry) for name, entry in entries.items()),
+            *table(_COLUMNS, [_row(name, entry) for name, entry in entries.items()]),
         ]
         machines = {e.platform: e.machine for e in entries.values() if e and e.machine}
         if machines:
@@ -202,11 +222,10 @@ def render_markdown(project: Project, ledger: Ledger, picture: str) -> str:
                 "",
                 f"Largest distributions in {name}:",
                 "",
-                "| Distribution | Inside |",
-                "|---|---:|",
-            ]
-            lines += [
-                f"| {c.name} {c.version} | {_megabytes(c.size)} |" for c in entry.contributors
+                *table(
+                    ("Distribution", ">Inside"),
+                    [(f"{c.name} {c.version}", megabytes(c.size)) for c in entry.contributors],
+                ),
             ]
     return "\n".join(lines) + "\n"
 
@@ -277,11 +296,3 @@ def render_picture(project: Project, ledger: Ledger) -> str:
         _text(svg, _WIDTH - _RIGHT + 12, _TOP_MARGIN + 20 * number + 4, words, fill=colour)
     ElementTree.indent(svg)
     return ElementTree.tostring(svg, encoding="unicode") + "\n"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from release.checks import verify
-from release.checks.verify import ArchiveFacts, Demands
+from release.checks.verify import ArchiveFacts, VerifyOptions
 from release.errors import ReleaseError
 from release.evidence import Metrics, load, save
 from release.platforms import PLATFORMS
@@ -36,7 +36,7 @@ def _facts(tmp_path: Path) -> ArchiveFacts:
     directory.mkdir()
     evidence.mkdir()
     write_archive(directory, AGENT_RUNNER, TAG, LINUX, evidence=evidence)
-    report = verify.verify(directory, AGENT_RUNNER, TAG, [LINUX], Demands(evidence))
+    report = verify.verify(directory, AGENT_RUNNER, TAG, [LINUX], VerifyOptions(evidence))
     assert report.defects == []
     return report.archives[0]
 

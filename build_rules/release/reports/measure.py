@@ -83,8 +83,9 @@ def make_metrics(
 ) -> Metrics:
     if not archive.is_file():
         raise ReleaseError(f"{archive} is no file")
-    return Metrics.of(
-        archive,
+    return Metrics(
+        archive=archive.name,
+        sha256=file_sha256(archive),
         build_seconds_cold=cold,
         build_seconds_cached=cached,
         start_seconds=start,

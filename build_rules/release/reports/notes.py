@@ -8,30 +8,36 @@ from release.checks.verify import ArchiveFacts
 from release.evidence import Metrics
 from release.platforms import CHECKSUM_SUFFIX
 from release.project import Project
+from release.reports.table import UNKNOWN, megabytes, seconds, table
 
-_UNKNOWN = "–"
-
-
-def _seconds(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.0f} s"
+_COLUMNS = (
+    "Platform",
+    "Archive",
+    ">Size",
+    ">Unpacked",
+    "Needs at least",
+    ">Build, cold",
+    ">Build, cached",
+)
 
 
 def downloads_table(archives: Sequence[ArchiveFacts], metrics: dict[str, Metrics]) -> str:
     """A Markdown table; `metrics` by the archive's name."""
-    lines = [
-        "| Platform | Archive | Size | Unpacked | Needs at least | Build, cold | Build, cached |",
-        "|---|---|---:|---:|---|---:|---:|",
-    ]
+    rows = []
     for facts in archives:
         measured = metrics.get(facts.name)
-        floor = facts.floor or (facts.executable.floor if facts.executable else None)
-        lines.append(
-            f"| {facts.platform} | `{facts.name}` | {facts.size / 1e6:.1f} MB "
-            f"| {facts.unpacked_size / 1e6:.1f} MB | {floor or _UNKNOWN} "
-            f"| {_seconds(measured.build_seconds_cold if measured else None)} "
-            f"| {_seconds(measured.build_seconds_cached if measured else None)} |"
+        rows.append(
+            (
+                str(facts.platform),
+                f"`{facts.name}`",
+                megabytes(facts.size),
+                megabytes(facts.unpacked_size),
+                str(facts.known_floor or UNKNOWN),
+                seconds(measured and measured.build_seconds_cold, 0),
+                seconds(measured and measured.build_seconds_cached, 0),
+            )
         )
-    return "\n".join(lines)
+    return "\n".join(table(_COLUMNS, rows))
 
 
 def verify_commands(project: Project, repository: str, tag: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from release.errors import ReleaseError
 from release.evidence import PROVENANCE_ENDING, SBOM_ENDING, Distribution, Evidence, load
+from release.reports.table import UNKNOWN, table
 
 _NOTABLE = 10
 _OTHER_ENDINGS = (SBOM_ENDING, PROVENANCE_ENDING, ".rebuild.json", ".metrics.json")
@@ -66,7 +67,7 @@ def changes(before: Evidence, after: Evidence) -> list[Change]:
 
 
 def _version(side: Distribution | None) -> str:
-    return "–" if side is None else side.version
+    return UNKNOWN if side is None else side.version
 
 
 def _difference(size: int | None, whole: int | None = None) -> str:
@@ -76,41 +77,30 @@ def _difference(size: int | None, whole: int | None = None) -> str:
     return f"{text} ({100 * size / whole:+.2f} %)" if whole else text
 
 
-def _changed(name: str, found: list[Change]) -> Iterable[str]:
-    yield ""
-    yield f"Distributions that changed in {name}:"
-    yield ""
-    yield "| Distribution | Before | After | Inside |"
-    yield "|---|---|---|---:|"
-    for change in found[:_NOTABLE]:
-        yield (
-            f"| {change.name} | {_version(change.before)} | {_version(change.after)} "
-            f"| {_difference(change.bytes)} |"
-        )
+def _changed(name: str, found: list[Change]) -> list[str]:
+    rows = [
+        (c.name, _version(c.before), _version(c.after), _difference(c.bytes))
+        for c in found[:_NOTABLE]
+    ]
     if len(found) > _NOTABLE:
-        yield f"| and {len(found) - _NOTABLE} more | | | |"
+        rows.append((f"and {len(found) - _NOTABLE} more", "", "", ""))
+    columns = ("Distribution", "Before", "After", ">Inside")
+    return ["", f"Distributions that changed in {name}:", "", *table(columns, rows)]
 
 
 def render_comparison(before: dict[str, Evidence], after: dict[str, Evidence]) -> str:
     """Markdown for a job's summary; `before` may lack platforms, or everything."""
-    lines = [
-        "## Sizes",
-        "",
-        "| Platform | Before | After | Difference |",
-        "|---|---:|---:|---:|",
-    ]
+    rows: list[Sequence[str]] = []
     details: list[str] = []
     for platform, new in after.items():
-        old = before.get(platform)
+        old, size = before.get(platform), f"{new.archive.size:,} bytes"
         if old is None:
-            lines.append(f"| {platform} | not known | {new.archive.size:,} bytes | – |")
+            rows.append((platform, "not known", size, UNKNOWN))
             continue
         difference = _difference(new.archive.size - old.archive.size, old.archive.size)
-        lines.append(
-            f"| {platform} | {old.archive.size:,} bytes | {new.archive.size:,} bytes "
-            f"| {difference} |"
-        )
+        rows.append((platform, f"{old.archive.size:,} bytes", size, difference))
         found = changes(old, new)
         if found:
             details += _changed(platform, found)
-    return "\n".join([*lines, *details]) + "\n"
+    columns = ("Platform", ">Before", ">After", ">Difference")
+    return "\n".join(["## Sizes", "", *table(columns, rows), *details]) + "\n"

@@ -10,13 +10,13 @@ https://developer.apple.com/documentation/security/customizing-the-notarization-
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from release.errors import ReleaseError
 from release.evidence import Notarisation, load, notarisation_path, save
+from release.files import Log
 from release.pack.archives import extract_member, file_sha256
 from release.plan import archive_base, archive_platform
 from release.project import Project
@@ -114,7 +114,7 @@ def notarise(
     project: Project,
     settings: NotarySettings,
     runner: Runner,
-    say: Callable[[str], None],
+    log: Log,
 ) -> None:
     """Let Apple notarise the executable in an archive, and keep its answer with the evidence.
 
@@ -128,7 +128,7 @@ def notarise(
         extract_member(archive, name, executable)
         digest = file_sha256(executable)
         if path.exists() and load(Notarisation, path).executable_sha256 == digest:
-            say(f"{name} in {archive.name} is notarised already ({path})")
+            log(f"{name} in {archive.name} is notarised already ({path})")
             return
         obstacles = notarisation_obstacles(inspect(runner, executable))
         if obstacles:
@@ -151,7 +151,7 @@ def notarise(
         status=submission.status,
     )
     save(accepted, path)
-    say(f"Apple notarised {name} in {archive.name} (submission {submission.id}); {NOT_STAPLED}")
+    log(f"Apple notarised {name} in {archive.name} (submission {submission.id}); {NOT_STAPLED}")
 
 
 def describe(archive: Path, project: Project, settings: NotarySettings) -> list[str]:

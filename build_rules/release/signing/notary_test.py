@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from release.checks.verify import Demands, verify
+from release.checks.verify import VerifyOptions, verify
 from release.errors import ReleaseError
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
@@ -110,8 +110,8 @@ def test_apple_accepts(files: tuple[Path, Path]) -> None:
     assert "PRIVATE KEY" not in " ".join(map(str, apple.calls))
 
     assert archive.read_bytes() == before
-    demands = Demands(evidence, rebuilds=True)
-    assert verify(archive.parent, AGENT_RUNNER, TAG, [PLATFORM], demands).defects == []
+    options = VerifyOptions(evidence, rebuilds=True)
+    assert verify(archive.parent, AGENT_RUNNER, TAG, [PLATFORM], options).defects == []
     # Asked for once more, Apple's answer is there.
     again = Apple(Output(1))
     assert "is notarised already" in _notarise(files, again)[0]
@@ -119,7 +119,7 @@ def test_apple_accepts(files: tuple[Path, Path]) -> None:
 
     path = next(evidence.glob("*.notarisation.json"))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"executable_sha256": "0" * 64}))
-    (defect,) = verify(archive.parent, AGENT_RUNNER, TAG, [PLATFORM], demands).defects
+    (defect,) = verify(archive.parent, AGENT_RUNNER, TAG, [PLATFORM], options).defects
     assert "notarisation.json is about 0000" in str(defect)
 
 

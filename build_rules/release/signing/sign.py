@@ -8,8 +8,7 @@ see. So both builds are compared first, and the executable is signed afterwards,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +22,7 @@ from release.evidence import (
     evidence_path,
     load,
 )
+from release.files import Log, read_text, written_together
 from release.pack import archiver
 from release.pack.archives import extract_member, file_sha256
 from release.plan import archive_base, archive_platform
@@ -32,8 +32,6 @@ from release.signing import records
 from release.signing.calls import Call
 from release.signing.records import Change
 from release.signing.secret_files import secret_folder
-
-Say = Callable[[str], None]
 
 
 class Signer(Protocol):
@@ -111,23 +109,10 @@ def replace_executable(archive: Path, name: str, executable: Path, output: Path)
         raise ReleaseError(f"{archive.name} can't be packed again: {error}") from error
 
 
-@contextmanager
-def _together(targets: list[Path]) -> Iterator[dict[Path, Path]]:
-    """Temporary names for files, which get their own names in this order once all are written."""
-    partial = {path: path.with_name(f".{path.name}.partial") for path in targets}
-    try:
-        yield partial
-        for path, written in partial.items():
-            written.replace(path)
-    finally:
-        for written in partial.values():
-            written.unlink(missing_ok=True)
-
-
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document: dict[str, Any] = json.loads(read_text(path))
+    except ValueError as error:
         raise ReleaseError(f"{path} can't be read: {error}") from error
     return document
 
@@ -140,7 +125,7 @@ _DOCUMENTS: Mapping[str, Callable[[dict[str, Any], Change], dict[str, Any]]] = {
 
 
 def sign_archive(
-    archive: Path, evidence: Path, project: Project, signer: Signer, say: Say
+    archive: Path, evidence: Path, project: Project, signer: Signer, log: Log
 ) -> Signature:
     """Sign the executable in an archive, or verify the signature that it has.
 
@@ -163,7 +148,7 @@ def sign_archive(
                     f"{archive.name} is signed by {found.signer}, but its evidence says "
                     f"{about.signed.signature.signer}"
                 )
-            say(f"{archive.name} is signed already: {signer.kind}, {found.signer}")
+            log(f"{archive.name} is signed already: {signer.kind}, {found.signer}")
             return found
         wanted = built_executable(about, name)
         if file_sha256(source) != wanted:
@@ -173,7 +158,7 @@ def sign_archive(
         signature = signer.sign(source, target, folder)
         checksum = archive.with_name(archive.name + CHECKSUM_SUFFIX)
         documents = {evidence / f"{base}{ending}": make for ending, make in _DOCUMENTS.items()}
-        with _together([*documents, checksum, archive]) as partial:
+        with written_together([*documents, checksum, archive]) as partial:
             replace_executable(archive, name, target, partial[archive])
             now = _file(partial[archive])
             change = Change(
@@ -192,7 +177,7 @@ def sign_archive(
             line = checksum_line(now.sha256, archive.name)
             partial[checksum].write_bytes(line.encode())
     stamp = "with a timestamp" if signature.timestamped else "WITHOUT a timestamp"
-    say(f"signed {archive.name}: {signer.kind}, {signature.signer}, {stamp}; sha256 {now.sha256}")
+    log(f"signed {archive.name}: {signer.kind}, {signature.signer}, {stamp}; sha256 {now.sha256}")
     return signature
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from release.checks.verify import Demands, verify
+from release.checks.verify import VerifyOptions, verify
 from release.describe.subject import parse_subject
 from release.errors import ReleaseError
 from release.pack import archiver
@@ -74,7 +74,7 @@ class Site:
 
     def defects(self) -> list[str]:
         report = verify(
-            self.release, AGENT_RUNNER, TAG, [PLATFORM], Demands(self.evidence, rebuilds=True)
+            self.release, AGENT_RUNNER, TAG, [PLATFORM], VerifyOptions(self.evidence, rebuilds=True)
         )
         return [str(defect) for defect in report.defects]
 
@@ -336,7 +336,7 @@ def test_verify_reads_the_signature(site: Site, identity: Identity, tmp_path: Pa
     assert any("has 0 Authenticode signatures" in defect for defect in site.defects())
 
 
-def test_verify_demands_the_signer_that_the_evidence_names(site: Site, identity: Identity) -> None:
+def test_verify_options_the_signer_that_the_evidence_names(site: Site, identity: Identity) -> None:
     site.sign(_settings(identity))
     path = site.evidence / f"{BASE}.json"
     path.write_text(path.read_text().replace(f'"CN={NAME}"', '"CN=Somebody"'))
