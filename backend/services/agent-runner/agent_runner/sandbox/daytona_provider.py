@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -44,7 +45,7 @@ class DaytonaSandboxes:
             # heavy: only when a sandbox is needed
             from daytona import AsyncDaytona, DaytonaConfig
 
-            with _no_dotenv_of_the_sdk():
+            with _environment_kept():
                 self._client = AsyncDaytona(
                     DaytonaConfig(
                         api_key=self._settings.daytona_api_key,
@@ -138,15 +139,13 @@ def _name(key: str) -> str:
 
 
 @contextlib.contextmanager
-def _no_dotenv_of_the_sdk() -> Iterator[None]:
-    """The SDK reads `.env` files itself, and lets them override the environment; ours says that the
-    environment wins. It also looks beside its own source file, a folder that a frozen program does
-    not have: the look alone fails there."""
-    from environs import Env
-
-    original = vars(Env)["read_env"]
-    Env.read_env = staticmethod(lambda *_args, **_options: False)  # type: ignore[method-assign]
+def _environment_kept() -> Iterator[None]:
+    """Undo what the SDK does to the environment: it lets `.env` files override it; with ours the
+    environment wins."""
+    before = dict(os.environ)
     try:
         yield
     finally:
-        Env.read_env = original  # type: ignore[method-assign]
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
