@@ -95,7 +95,7 @@ class _Proof:
         """One frozen run, in the shape that ships."""
         probing.release(self.work)
         layers = self.layers
-        command = probing.frozen_command(
+        self.command = probing.frozen_command(
             layers, self.work, mode=self.request.mode, pack=self.request.pack
         )
         job = probing.Job(
@@ -106,7 +106,7 @@ class _Proof:
             dynamic=True,
             own=sorted(self.sources),
         )
-        return probing.run(command, job, "", self.work)
+        return probing.run(self.command, job, "", self.work)
 
     def unfrozen(self) -> probing.Report:
         """The same imports in an ordinary environment."""
@@ -129,6 +129,20 @@ class _Proof:
                 found.unpacked.add(name)
                 found.own.add(self.sources[name].dest)
         return found
+
+    def still_failing(self, imported: set[str]) -> list[probing.Difference]:
+        """What differed in the trace and differs here, where the bundle holds what was found missing."""
+        among = imported & set(self.layers.chosen.modules)
+        known = [item for item in self.known["differences"] if item["module"] in among]
+        if not known:
+            return []
+        job = probing.Job([item["module"] for item in known], record=False)
+        outcomes = probing.run(self.command, job, "", self.work).outcomes
+        return [
+            probing.Difference(**item)
+            for item in known
+            if outcomes[item["module"]].error is not None
+        ]
 
     def prove(self) -> probing.Report:
         """Run frozen until nothing more is found missing."""
@@ -163,24 +177,23 @@ def run(request: contract.CheckRequest) -> None:
             proof = _Proof(request, work)
             report = proof.prove()
             differences, alike = _compare(proof, report)
+            imported = {name for _, name in report.requests} | set(proof.names)
+            known = proof.still_failing(imported)
         finally:
             probing.release(work)
     layers = proof.layers
     selected = set(layers.chosen.modules)
-    imported = {name for _, name in report.requests} | set(proof.names)
-    said: list[dict[str, str]] = []
-    for item in proof.known["differences"]:
-        if item["module"] in imported & selected:
-            differences.append(probing.Difference(**item))
-        elif item["module"] in selected:
-            said.append(
-                notes.note(
-                    "failing-import",
-                    f"{item['module']} imports unfrozen but not frozen ({item['frozen']}); "
-                    "nothing imports it when the program starts",
-                    module=item["module"],
-                )
-            )
+    differences += known
+    said = [
+        notes.note(
+            "failing-import",
+            f"{item['module']} imports unfrozen but not frozen ({item['frozen']}); "
+            "nothing imports it when the program starts",
+            module=item["module"],
+        )
+        for item in proof.known["differences"]
+        if item["module"] in selected - imported
+    ]
     differences = [item for item in differences if item.module not in allow]
     differences.sort(
         key=lambda item: item.module in proof.sources

@@ -56,6 +56,12 @@ PLANTED: dict[str, dict[str, str | bytes]] = {
             "import inspect\n\ndef kernel():\n    return 1\n\nSOURCE = inspect.getsource(kernel)\n"
         ),
     },
+    "refuses": {
+        "refuses.py": (
+            "import sys\nif getattr(sys, 'frozen', False):\n"
+            "    raise RuntimeError('not in a frozen program')\n"
+        ),
+    },
     "plugin-host": {
         "plugin_host/__init__.py": (
             "from importlib.metadata import entry_points\n\n"
