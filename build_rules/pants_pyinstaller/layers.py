@@ -232,7 +232,7 @@ class TraceRequest:
 
 @dataclass(frozen=True)
 class Trace:
-    """What each module of a layer does when it is imported unfrozen."""
+    """What each module of a layer does when it is imported frozen."""
 
     digest: Digest
 
@@ -251,7 +251,7 @@ async def trace_layer(request: TraceRequest) -> Trace:
             toolchain=spec.toolchain,
             mounts=FrozenDict({"layer": layer.digest, "site": layer.site}),
             files=EMPTY_DIGEST,
-            description=f"Import every module of the resolve `{spec.resolve}` unfrozen",
+            description=f"Import every module of the resolve `{spec.resolve}` frozen",
             address=request.layer.address,
         ),
     )

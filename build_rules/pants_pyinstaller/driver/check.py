@@ -287,7 +287,7 @@ def early_natives(
 
 def _read_trace(path: str | None) -> dict[str, Any]:
     if path is None:
-        return {"dynamic": {}, "differences": [], "missed": {}}
+        return {"dynamic": {}, "differences": []}
     with open(os.path.join(path, contract.TRACE_RESULT), encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)
     return found

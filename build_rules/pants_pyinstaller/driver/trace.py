@@ -1,8 +1,7 @@
 """The layer's half of the proof: every module of the layer imported, and what it does on the way written down.
 
-The run is a frozen one, with the whole layer in the bundle. A module that imports there is proved; what it asked for
-and did not find is compared with what the unfrozen environment has; and only modules that fail are imported unfrozen as
-well, to see whether they fail there in the same way. So one pass over the resolve gives the dynamic imports for the
+The run is a frozen one, with the whole layer in the bundle. A module that imports there is proved; only modules that
+fail are imported unfrozen as well, to see whether they fail there in the same way. So one pass over the resolve gives the dynamic imports for the
 selection and the proof at once.
 """
 
@@ -20,32 +19,32 @@ from .app import App
 from .entries import Entry
 from .progress import step
 
+_TESTS = frozenset({"test", "tests"})
+
 
 def run(request: contract.TraceRequest) -> None:
     """Write TRACE_RESULT.
 
-    ``outcomes`` holds modules that do not import: [type, message]; ``dynamic`` maps a module to what it imported
+    ``dynamic`` maps a module to what it imported
     without a statement that analysis sees; ``differences`` are modules that do unfrozen what they do not do frozen.
     """
     layer = index.read(request.layer)
     layers = whole(request.layer, layer)
+    tests = _unused_tests(layer)
     names = [
         name
         for name, node in zip(layer.names, layer.nodes)
         if node.kind in index.PRESENT_KINDS
         and node.kind not in ("alias", "runtime", "namespace")
+        and name not in tests
         and _importable(name)
     ]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         step(f"trace: importing {len(names)} modules frozen")
         try:
             command = probing.frozen_command(layers, work)
-            versions = [(dist.name, dist.version) for dist in layer.dists if dist.metadata]
-            resources = resources_of(layer, layer.files)
-            job = probing.Job(names, versions=versions, resources=resources, dynamic=True)
-            frozen = probing.run(command, job, "", work)
+            frozen = probing.run(command, probing.Job(names, dynamic=True), "", work)
             failed = [name for name in names if frozen.outcomes[name].error is not None]
-            suspicious = _silent(layer, frozen, os.path.realpath(request.site))
             step(
                 f"trace: {len(names) - len(failed)} imported; {len(failed)} failed: importing those unfrozen"
             )
@@ -54,12 +53,8 @@ def run(request: contract.TraceRequest) -> None:
             probing.release(work)
     result: dict[str, Any] = {
         "schema": contract.SCHEMA,
-        "modules": len(names),
-        "outcomes": {name: list(frozen.outcomes[name].error or ()) for name in failed},
         "dynamic": dynamic_edges(layer, frozen.requests),
         "differences": [vars(item) for item in differences],
-        "missed": suspicious,
-        "faults": [list(fault) for fault in frozen.faults],
     }
     os.makedirs(request.output, exist_ok=True)
     with open(
@@ -77,6 +72,16 @@ def _importable(name: str) -> bool:
     if not probing.DEMONSTRATIONS.isdisjoint(name.lower().split(".")):
         return False
     return not (sys.platform != "win32" and name in ("nt", "winreg", "msvcrt"))
+
+
+def _unused_tests(layer: index.Index) -> set[str]:
+    """Modules of a package's tests that nothing else imports: test suites are programs, and may run for minutes."""
+    tests = {name for name in layer.names if not _TESTS.isdisjoint(name.split(".")[1:])}
+    used: set[str] = set()
+    for name, node in zip(layer.names, layer.nodes):
+        if name not in tests:
+            used.update(layer.names[edge] for edge in node.edges)
+    return {name for name in tests if not selection.is_under(name, used & tests)}
 
 
 def whole(layer_path: str, layer: index.Index) -> bundle.Layers:
@@ -104,35 +109,6 @@ def resources_of(layer: index.Index, files: Iterable[str]) -> list[tuple[str, st
             if layer.nodes[item.module].kind == "package" and dest.startswith(prefix):
                 found.append((package, dest[len(prefix) :]))
     return found
-
-
-def _silent(layer: index.Index, report: probing.Report, site: str) -> dict[str, list[str]]:
-    """What was asked for, is not in the bundle, and would have been there unfrozen: name or path -> [module, who
-    asked].
-
-    The whole layer is in the bundle, so this is what no binary over it can have.
-    """
-    found: dict[str, list[str]] = {}
-    for name, (module, asker) in report.missed_modules.items():
-        if layer.is_present(name) or exists_unfrozen(site, name):
-            found[name] = [module, asker]
-    for path, (module, asker) in report.missed_files.items():
-        is_package = (
-            path.replace("/", ".") in layer.number
-        )  # import finders look into every package's directory
-        if (
-            not path.endswith((".py", ".pyc"))
-            and not is_package
-            and os.path.exists(os.path.join(site, *path.split("/")))
-        ):
-            found[path] = [module, asker]
-    return found
-
-
-def exists_unfrozen(site: str, name: str) -> bool:
-    """Whether ``site`` holds a file for the module ``name``."""
-    path = os.path.join(site, *name.split("."))
-    return os.path.isfile(path + ".py") or os.path.isfile(os.path.join(path, "__init__.py"))
 
 
 def dynamic_edges(layer: index.Index, requests: set[tuple[str, str]]) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from pants_pyinstaller.driver import (
     preflight,
     probing,
     selection,
+    trace,
     version_info,
 )
 from pants_pyinstaller.driver.errors import DriverError
@@ -396,3 +398,27 @@ def test_libraries_of_the_interpreter_are_described_by_itself(
 
     digest = hashlib.sha256(b"libssl.dll").hexdigest()
     assert found == {"libssl.dll": {"name": "libssl.dll", "sha256": digest, **entry}}
+
+
+def test_test_suites_that_nothing_uses_are_not_traced() -> None:
+    names = [
+        "lib",
+        "lib.tests",
+        "lib.tests.slow",
+        "kit",
+        "kit.tests",
+        "kit.tests.used",
+        "user",
+        "tests",
+    ]
+    nodes = [index.Node("module", []) for _ in names]
+    nodes[names.index("lib.tests.slow")].edges.append(names.index("lib.tests"))
+    nodes[names.index("user")].edges.append(names.index("kit.tests.used"))
+    layer = index.Index(
+        **{
+            **{item.name: None for item in dataclasses.fields(index.Index) if item.init},
+            "names": names,
+            "nodes": nodes,
+        }
+    )
+    assert trace._unused_tests(layer) == {"lib.tests", "lib.tests.slow", "kit.tests"}
