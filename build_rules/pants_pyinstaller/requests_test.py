@@ -6,6 +6,7 @@ import pytest
 from pants.backend.python import target_types_rules
 from pants.backend.python.dependency_inference import rules as dependency_inference_rules
 from pants.backend.python.target_types import (
+    PythonRequirementTarget,
     PythonSourcesGeneratorTarget,
     PythonSourceTarget,
     PythonTestsGeneratorTarget,
@@ -49,6 +50,7 @@ def rule_runner() -> RuleRunner:
             *inference.rules(),
             requests.application,
             requests.hook_files,
+            requests.named_requirements,
             *python_sources.rules(),
             *target_types_rules.rules(),
             QueryRule(Addresses, [DependenciesRequest]),
@@ -61,6 +63,7 @@ def rule_runner() -> RuleRunner:
         target_types=[
             FileTarget,
             PyInstallerBinary,
+            PythonRequirementTarget,
             PythonSourceTarget,
             PythonSourcesGeneratorTarget,
             PythonTestTarget,
@@ -116,6 +119,23 @@ def test_sources_lie_below_their_roots_and_data_where_programs_look(
         "app/logo.txt": "data/app/logo.txt",
         "src/app/notes.txt": "data/src/app/notes.txt",
     }
+
+
+def test_requirements_that_the_target_names_are_known_from_inferred_ones(
+    rule_runner: RuleRunner,
+) -> None:
+    rule_runner.write_files(
+        {
+            "lib/BUILD": (
+                "python_requirement(name='named', requirements=['Named==1'])\n"
+                "python_requirement(name='inferred', requirements=['inferred==1'])\n"
+            ),
+            "src/app/inferred.py": "import inferred\n",
+        }
+    )
+    field_set = write(rule_runner, "entry_point='main.py:main', dependencies=['//lib:named']")
+    app = rule_runner.request(Application, [ApplicationRequest(field_set)])
+    assert app.requirements == ("Named",)
 
 
 def test_an_entry_point_without_a_source_is_named(rule_runner: RuleRunner) -> None:
