@@ -1,8 +1,8 @@
 """The layer's half of the proof: every module of the layer imported, and what it does on the way written down.
 
 The run is a frozen one, with the whole layer in the bundle. A module that imports there is proved; only modules that
-fail are imported unfrozen as well, to see whether they fail there in the same way. So one pass over the resolve gives the dynamic imports for the
-selection and the proof at once.
+fail are imported unfrozen as well, to see whether they fail there in the same way. So one pass over the resolve gives
+the dynamic imports for the selection and the proof at once.
 """
 
 from __future__ import annotations

@@ -67,8 +67,10 @@ def main():
     fact("a pickled object", lambda: pickle.loads(pickle.dumps(Job(1))))
     fact("module of a frame", lambda: Job(1).ask())
     fact("module of a function", lambda: inspect.getmodule(main).__name__)
-    fact("code by the loader", lambda: __loader__.get_code(
-        __spec__.name if __spec__ else "__main__").co_name)
+    fact(
+        "code by the loader",
+        lambda: __loader__.get_code(__spec__.name if __spec__ else "__main__").co_name,
+    )
     fact("argparse's name", lambda: argparse.ArgumentParser().prog)
     fact("argv[0] exists", lambda: os.path.isfile(sys.argv[0]))
     fact("argv[0] is absolute", lambda: os.path.isabs(sys.argv[0]))
@@ -80,8 +82,15 @@ def main():
     fact("another module by runpy", lambda: runpy.run_module("app.other")["VALUE"])
     for how in ("exit", "text", "at once"):
         fact(f"ended by {how}", lambda how=how: run(this_program(how)))
-    fact("ended by an exception", lambda: (
-        lambda done: (done[0], [line for line in done[2].splitlines() if "[PYI" not in line][-1]))(run(this_program("exception"))))
+    fact(
+        "ended by an exception",
+        lambda: (
+            lambda done: (
+                done[0],
+                [line for line in done[2].splitlines() if "[PYI" not in line][-1],
+            )
+        )(run(this_program("exception"))),
+    )
     fact("ended by abort", lambda: run(this_program("abort"))[0])
     fact("SIGTERM", lambda: signalled("wait", signal.SIGTERM))
     fact("SIGINT", lambda: signalled("wait", signal.SIGINT))

@@ -20,7 +20,10 @@ def entry_points(group):
 def main():
     fact("version", lambda: importlib.metadata.version("conf-host"))
     fact("summary", lambda: importlib.metadata.metadata("conf-host")["Summary"])
-    fact("version by a name made here", lambda: importlib.metadata.version("-".join(["conf", "table"])))
+    fact(
+        "version by a name made here",
+        lambda: importlib.metadata.version("-".join(["conf", "table"])),
+    )
     fact("absent", lambda: importlib.metadata.version("conf-absent"))
     fact("requirements", lambda: importlib.metadata.requires("conf-host"))
     fact("version of the module itself", lambda: conf_host.__version__)
@@ -34,12 +37,18 @@ def main():
     fact("submodules, imported lazily", lambda: conf_table.lazy_value)
     fact("submodules, iterated", conf_table.iterate)
     fact("own modules by a made name", lambda: backends.load("one").NAME)
-    fact("own modules, iterated", lambda: sorted(
-        one.name for one in pkgutil.iter_modules(backends.__path__)))
+    fact(
+        "own modules, iterated",
+        lambda: sorted(one.name for one in pkgutil.iter_modules(backends.__path__)),
+    )
     fact("import hook on own modules", lambda: (checked.VALUE, conf_hook.SEEN))
-    fact("find_spec", lambda: [
-        importlib.util.find_spec(name) is not None
-        for name in ("json", "app.backends.two", "conf_table.fast", "conf_absent")])
+    fact(
+        "find_spec",
+        lambda: [
+            importlib.util.find_spec(name) is not None
+            for name in ("json", "app.backends.two", "conf_table.fast", "conf_absent")
+        ],
+    )
     fact("reload", lambda: importlib.reload(backends).__name__)
 
 

@@ -162,14 +162,18 @@ def main():
         fact(f"target, {method}", lambda method=method: target(method))
         fact(f"threads that start workers, {method}", lambda method=method: from_threads(method))
         fact(f"executor, {method}", lambda method=method: executor(method))
-    fact("a subclass of Process", lambda: (lambda p: (p.start(), p.join(), p.exitcode)[2])(Worker()))
+    fact(
+        "a subclass of Process", lambda: (lambda p: (p.start(), p.join(), p.exitcode)[2])(Worker())
+    )
     fact("manager", manager)
     fact("shared memory", shared_memory)
     fact("a grandchild that outlives its parent", nested)
     fact("a daemon", background)
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
-        fact("children of threads", lambda: list(
-            threads.map(lambda _: run(this_program("child")), range(2))))
+        fact(
+            "children of threads",
+            lambda: list(threads.map(lambda _: run(this_program("child")), range(2))),
+        )
     fact("start method", multiprocessing.get_start_method)
 
 

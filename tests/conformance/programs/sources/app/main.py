@@ -56,13 +56,17 @@ def main():
     fact("warning", warned)
     fact("folder of the caller exists", conf_caller.folder_exists)
     fact("a file beside the caller", conf_caller.beside)
-    fact("code's file is the module's", lambda: os.path.normpath(
-        own.__code__.co_filename) == os.path.normpath(__file__))
+    fact(
+        "code's file is the module's",
+        lambda: os.path.normpath(own.__code__.co_filename) == os.path.normpath(__file__),
+    )
     fact("code's file is absolute", lambda: os.path.isabs(helper.raises.__code__.co_filename))
     fact("module's file", lambda: os.path.basename(helper.__file__))
     fact("module's path", lambda: [os.path.isdir(one) for one in sys.modules["app"].__path__])
     fact("spec's origin", lambda: os.path.basename(helper.__spec__.origin))
-    fact("cached", lambda: helper.__spec__.cached is None or isinstance(helper.__spec__.cached, str))
+    fact(
+        "cached", lambda: helper.__spec__.cached is None or isinstance(helper.__spec__.cached, str)
+    )
 
 
 if __name__ == "__main__":

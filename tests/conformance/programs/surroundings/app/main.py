@@ -67,8 +67,12 @@ def main():
     fact("codecs", lambda: [b"\xe9".decode(one) for one in ("latin-1", "cp1252", "iso8859_15")])
     fact("idna", lambda: "bücher.de".encode("idna"))
     fact("libraries' path", lambda: os.environ.get("LD_LIBRARY_PATH"))
-    fact("variables", lambda: sorted(
-        one for one in os.environ if one != "PYTHONPATH" and not one.startswith("_PYI_")))
+    fact(
+        "variables",
+        lambda: sorted(
+            one for one in os.environ if one != "PYTHONPATH" and not one.startswith("_PYI_")
+        ),
+    )
     fact("environment of a child", lambda: run(["/bin/sh", "-c", "echo $LD_LIBRARY_PATH"]))
     fact("anchors of a file", lambda: anchors(SSL_CERT_FILE=CERTIFICATE, SSL_CERT_DIR="/absent"))
     fact("TLS", lambda: ssl.create_default_context().verify_mode.name)
