@@ -8,10 +8,16 @@ import traceback
 import warnings
 
 import conf_caller
-import conf_source
 
-from app import helper, shown
+from app import helper
 from app.facts import fact
+
+try:
+    import conf_source
+
+    from app import shown
+except OSError:  # by plain PyInstaller
+    conf_source = shown = None
 
 
 def own(number):
@@ -48,7 +54,7 @@ def main():
     fact("source of a function of __main__", lambda: inspect.getsource(own))
     fact("source read at import", lambda: shown.SOURCE)
     fact("source of a function of such a module", lambda: inspect.getsource(shown.second))
-    fact("source of a distribution's function", conf_source.source)
+    fact("source of a distribution's function", lambda: conf_source.source())
     fact("signature", lambda: str(inspect.signature(own)))
     fact("line of a module", lambda: linecache.getline(helper.__file__, 1))
     fact("traceback", text_of_traceback)
