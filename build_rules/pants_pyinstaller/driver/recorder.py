@@ -42,7 +42,7 @@ def _run():
 
     def speaks_of(value, name):
         """Whether a text holds the module's name, or a part that a name is put together from."""
-        if not isinstance(value, str) or len(value) < 2:
+        if not issubclass(type(value), str) or len(value) < 2:
             return False
         return (
             value == name
@@ -63,18 +63,20 @@ def _run():
         values = found.f_locals
         for parameter in code.co_varnames[:count]:
             value = values.get(parameter)
-            if isinstance(value, (list, tuple, set, frozenset)):
+            # Of its type alone: a proxy that is asked for anything may well import, or fail.
+            kind = type(value)
+            if issubclass(kind, (list, tuple, set, frozenset)):
                 items = list(value)[:1000]
-            elif isinstance(value, dict):
+            elif issubclass(kind, dict):
                 items = list(value.values())[:1000]
-            elif isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
+            elif issubclass(kind, (str, bytes)) or hasattr(kind, "__fspath__"):
                 items = (value,)
             else:
                 try:
                     items = list(object.__getattribute__(value, "__dict__").values())
                 except (AttributeError, TypeError):
                     continue
-                if isinstance(value, Module):
+                if issubclass(kind, Module):
                     continue
             for item in items:
                 if holds(item):

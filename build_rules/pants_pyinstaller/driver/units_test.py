@@ -309,6 +309,28 @@ def test_a_dynamic_import_belongs_to_the_module_that_asked(
     assert {found for found in report.requests if found[1] == expected[1]} == {expected}
 
 
+def test_who_asked_is_found_without_touching_what_it_was_given(tmp_path: Path) -> None:
+    """A lazy proxy does something when anything is asked of it."""
+    files = {
+        "target.py": "",
+        "asks.py": (
+            "import importlib\n"
+            "class Proxy:\n"
+            "    touched = []\n"
+            "    __class__ = property(lambda self: self.touched.append('class') or Proxy)\n"
+            "    def __getattr__(self, name): self.touched.append(name); raise RuntimeError(name)\n"
+            "def load(proxy, name): return importlib.import_module(name)\n"
+            "load(Proxy(), 'target')\n"
+            "if Proxy.touched: raise RuntimeError(Proxy.touched)\n"
+        ),
+    }
+
+    report = unfrozen(tmp_path, files, probing.Job(["asks"], dynamic=True))
+
+    assert report.outcomes["asks"].error is None
+    assert ("asks", "target") in report.requests
+
+
 def test_a_missed_module_is_said_of_the_module_that_asked(tmp_path: Path) -> None:
     files = {**HELPERS, "asks.py": "import helpers\nhelpers.by_address('absent:thing')\n"}
 
