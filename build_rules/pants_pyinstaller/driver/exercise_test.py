@@ -126,6 +126,38 @@ def test_what_an_exercise_uses_joins_the_executable(
     )
 
 
+def test_the_example_of_the_documentation(freezer: Freezer, tmp_path: Path) -> None:
+    program = """
+import importlib
+from importlib.metadata import entry_points
+
+def points():
+    return entry_points(group="snigulp.detnalp"[::-1])
+
+def names():
+    return [point.name for point in points()]
+
+def load(name):
+    return points()[name].load()
+
+def template():
+    return importlib.import_module("atad_sdeen"[::-1]).TEXT
+"""
+    text = (Path(__file__).parents[3] / "docs" / "pyinstaller_binary.md").read_text()
+    example = text.partition("## Exercises")[2].split("```python\n")[1].partition("```")[0]
+    main = (
+        "from app import formats\n\ndef main():\n    print(formats.names(), formats.template())\n"
+    )
+    app = freezer.app(
+        "documented", {"app/formats.py": program, "exapp/cli.py": main}, "exapp.cli:main"
+    )
+    freezer.must(contract.APP, app)
+    freezer.must(contract.CHECK, freezer.check(app))
+    _, done = exercised(freezer, "documented", MODES[1], main, {"exercise.py": example})
+    assert done.returncode == 0, done.stderr
+    assert shipped(freezer, app, MODES[1], tmp_path) == "['one'] forty-two\n"
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_different_output_is_refused_with_the_difference(freezer: Freezer, mode: str) -> None:
     text = "import sys\nprint('same')\nprint('frozen' if hasattr(sys, 'frozen') else 'plain')\n"
