@@ -17,6 +17,7 @@ from pants.engine.fs import (
     DigestContents,
     DigestEntries,
     DigestSubset,
+    Directory,
     FileEntry,
     GlobMatchErrorBehavior,
     MergeDigests,
@@ -125,13 +126,15 @@ async def build_executable(request: BinaryRequest, host: Host) -> Executable:
         contract.MANIFEST: f"{beside}.manifest.json",
         contract.NOTICES: f"{beside}.notices.json",
     }
-    entries: list[FileEntry | SymlinkEntry] = []
+    entries: list[FileEntry | SymlinkEntry | Directory] = []
     for entry in await Get(DigestEntries, Digest, assembled.digest):
         path = posixpath.join(directory, renamed.get(entry.path, entry.path))
         if isinstance(entry, FileEntry):
             entries.append(FileEntry(path, entry.file_digest, entry.is_executable))
         elif isinstance(entry, SymlinkEntry):
             entries.append(SymlinkEntry(path, entry.target))
+        else:  # the directory of a package whose modules are all packed
+            entries.append(Directory(path))
     return Executable(
         await Get(Digest, CreateDigest(entries)),
         path=executable,

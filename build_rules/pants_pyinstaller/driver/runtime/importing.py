@@ -9,7 +9,7 @@ def _pyi_importing():
     """
     import sys
 
-    import pyimod02_importers
+    import pyimod02_importers  # pants: no-infer-dep
 
     ours = pyimod02_importers.PyiFrozenFinder.path_hook
     usual = sys.path_hooks[: sys.path_hooks.index(ours)]

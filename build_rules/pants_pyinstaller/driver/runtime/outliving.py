@@ -15,7 +15,7 @@ def _pyi_outliving(modules, files, library):
     import zlib
     from _frozen_importlib_external import ExtensionFileLoader
 
-    from pyimod02_importers import pyz_archive
+    from pyimod02_importers import pyz_archive  # pants: no-infer-dep
 
     open_file = open
     root = sys._MEIPASS

@@ -7,7 +7,7 @@ def _pyi_sources(one_file):
     import os
     import sys
 
-    import pyimod02_importers
+    import pyimod02_importers  # pants: no-infer-dep
 
     root = sys._MEIPASS
     known = {root}

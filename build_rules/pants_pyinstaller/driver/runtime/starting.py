@@ -11,7 +11,7 @@ def _pyi_starting(file, module, script):
     import os
     import sys
 
-    from pyimod02_importers import pyz_archive
+    from pyimod02_importers import pyz_archive  # pants: no-infer-dep
 
     main = sys.modules["__main__"]
     path = os.path.join(sys._MEIPASS, *file.split("/"))

@@ -8,8 +8,8 @@ def _pyi_surroundings(ca_file, ca_path, ca_files):
 
     # A program may replace builtins.open while it runs (Temporal's workflow sandbox does, to forbid it). The importer,
     # and a traceback that asks it for a source, must not fall over that: unfrozen ones keep an open() of their own.
-    import pyimod01_archive
-    import pyimod02_importers
+    import pyimod01_archive  # pants: no-infer-dep
+    import pyimod02_importers  # pants: no-infer-dep
 
     pyimod01_archive.open = pyimod02_importers.open = open
 

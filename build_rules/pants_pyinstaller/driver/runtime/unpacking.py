@@ -14,7 +14,7 @@ def _pyi_unpacking(modules, files, early):
     import sys
     import zlib
 
-    from pyimod02_importers import pyz_archive
+    from pyimod02_importers import pyz_archive  # pants: no-infer-dep
 
     open_file = open  # a program may replace builtins.open
     root = sys._MEIPASS
