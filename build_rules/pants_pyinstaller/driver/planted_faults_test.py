@@ -16,7 +16,7 @@ RIGHT = {
         "Segment",
     ),
     "plugin": ("import plugin_host\nprint(plugin_host.load())\n", "['one']"),
-    "needs_sources": ("import needs_source\nprint(len(needs_source.SOURCE))\n", "30"),
+    "needs_sources": ("import needs_source\nprint(len(needs_source.SOURCE))\n", "27"),
     "file_left_out": ("import needs_header\nprint(needs_header.TEXT)\n", "int answer(void);"),
     "native_library": ("import needs_native\nprint(needs_native.load() is not None)\n", "True"),
 }
