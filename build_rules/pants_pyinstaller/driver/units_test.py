@@ -12,6 +12,7 @@ import sys
 import time
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -436,11 +437,8 @@ def test_test_suites_that_nothing_uses_are_not_traced() -> None:
     nodes = [index.Node("module", []) for _ in names]
     nodes[names.index("lib.tests.slow")].edges.append(names.index("lib.tests"))
     nodes[names.index("user")].edges.append(names.index("kit.tests.used"))
-    layer = index.Index(
-        **{
-            **{item.name: None for item in dataclasses.fields(index.Index) if item.init},
-            "names": names,
-            "nodes": nodes,
-        }
+    nothing: dict[str, Any] = dict.fromkeys(
+        item.name for item in dataclasses.fields(index.Index) if item.init
     )
+    layer = index.Index(**{**nothing, "names": names, "nodes": nodes})
     assert trace._unused_tests(layer) == {"lib.tests", "lib.tests.slow", "kit.tests"}
