@@ -113,12 +113,12 @@ def program(freezer: Freezer, tmp_path_factory: pytest.TempPathFactory) -> Calla
                 files[path.relative_to(PROGRAMS / kind).as_posix()] = path.read_text()
         data = {dest: f"{kind}/src/{dest}" for dest in files if not dest.endswith(".py")}
         app = freezer.app(kind, files, "app.main", data=data)
-        path = f"{freezer.root / kind / 'src'}{os.pathsep}{freezer.root / 'site'}"
+        modules = f"{freezer.root / kind / 'src'}{os.pathsep}{freezer.root / 'site'}"
         with ThreadPoolExecutor(2) as threads:
             ours = threads.submit(by_driver, kind, app, folder)
             theirs = threads.submit(by_hand, kind, app, folder)
             unfrozen = outcome(
-                [sys.executable, "-m", "app.main"], folder / "unfrozen", PYTHONPATH=path
+                [sys.executable, "-m", "app.main"], folder / "unfrozen", PYTHONPATH=modules
             )
         reasons = PROGRAMS / kind / "differences.toml"
         differences = tomllib.loads(reasons.read_text()) if reasons.exists() else {}

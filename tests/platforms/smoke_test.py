@@ -23,6 +23,10 @@ from support.workers import API_KEY, running_worker, settings
 PLATFORM = os.environ.get("SMOKE_PLATFORM") or host_platform()
 PATIENCE_S = 300.0
 """An emulated program takes up to ten times as long."""
+WAKE_UP = re.compile(
+    r"Exception ignored when trying to send to the signal wakeup fd:\r?\n(?:.*\n)*?BlockingIOError: .*\n"
+)
+"""What Python prints under a busy Wine when a wake-up byte is waiting already, which wakes the event loop as well."""
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +113,7 @@ def test_a_turn_ends_and_the_worker_stops_at_a_signal(
         worker.process.send(number)
         assert worker.process.wait(PATIENCE_S) == 0, worker.process.output
         worker.process.assert_none_left()
-        assert "Traceback" not in worker.process.stderr
+        assert "Traceback" not in WAKE_UP.sub("", worker.process.stderr)
     assert program.unpacked() == []
 
 

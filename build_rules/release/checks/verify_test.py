@@ -13,7 +13,7 @@ from release.checks import verify
 from release.checks.verify import VerifyOptions
 from release.errors import ReleaseError
 from release.plan import asset_names
-from release.platforms import PLATFORMS
+from release.platforms import PLATFORMS, host_platform_name
 from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Floor, Project
 from release.testing import stand_ins
 from release.testing.stand_ins import pack, write_archive, write_checksum
@@ -270,7 +270,7 @@ def test_a_floor_that_only_the_packager_knows_must_be_told(release: Release) -> 
 
 
 @pytest.mark.skipif(
-    verify.host_platform_name() not in ("linux-amd64", "linux-arm64"),
+    host_platform_name() not in ("linux-amd64", "linux-arm64"),
     reason="starts a program for Linux",
 )
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_floor_that_only_the_packager_knows_must_be_told(release: Release) -> 
 def test_the_program_itself_is_asked_for_its_version(
     release: Release, says: str, message: str
 ) -> None:
-    platform = PLATFORMS[verify.host_platform_name()]
+    platform = PLATFORMS[host_platform_name()]
     write = stand_ins.linux_amd64 if platform.arch == "amd64" else stand_ins.linux_arm64
     write_archive(
         release.directory,

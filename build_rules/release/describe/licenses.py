@@ -83,7 +83,7 @@ def read_policy(path: Path) -> Policy:
             raise DescriptionError(f"{path}: {where} is {value!r}, which is no SPDX expression")
         return known
 
-    stated = {}
+    stated: dict[str, str] = {}
     for name, entry in data.get("distributions", {}).items():
         where = f"`distributions.{name}`"
         if not isinstance(entry, dict) or not entry.get("reason"):

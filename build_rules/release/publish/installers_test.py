@@ -22,7 +22,7 @@ import pytest
 from release.checks import verify
 from release.checks.verify import ArchiveFacts
 from release.errors import ReleaseError
-from release.platforms import PLATFORMS
+from release.platforms import PLATFORMS, host_platform_name
 from release.project import AGENT_RUNNER, NOTICES_NAME
 from release.publish.installers import INSTALLER_NAMES, github_downloads, render_installers
 from release.testing.stand_ins import write_archive
@@ -31,7 +31,7 @@ OLD, NEW = "agent-runner-v1.0.0", "agent-runner-v1.1.0"
 SHELLS = ("dash", "bash")
 
 pytestmark = pytest.mark.skipif(
-    verify.host_platform_name() != "linux-amd64", reason="its stand-in of a program is for it"
+    host_platform_name() != "linux-amd64", reason="its stand-in of a program is for it"
 )
 
 

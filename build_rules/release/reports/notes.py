@@ -33,8 +33,8 @@ def downloads_table(archives: Sequence[ArchiveFacts], metrics: dict[str, Metrics
                 megabytes(facts.size),
                 megabytes(facts.unpacked_size),
                 str(facts.known_floor or UNKNOWN),
-                seconds(measured and measured.build_seconds_cold, 0),
-                seconds(measured and measured.build_seconds_cached, 0),
+                seconds(measured.build_seconds_cold if measured else None, 0),
+                seconds(measured.build_seconds_cached if measured else None, 0),
             )
         )
     return "\n".join(table(_COLUMNS, rows))

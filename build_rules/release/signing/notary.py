@@ -139,11 +139,11 @@ def notarise(
         # Its code tells whether it had an answer, not which.
         submission = parse_submission(runner(submit_call(settings, key, zipped)))
         if submission.status != ACCEPTED:
-            log: list[str] = []
+            reasons: list[str] = []
             if submission.status != _IN_PROGRESS:
                 output = runner(log_call(settings, key, submission.id))
-                log = parse_log(output.stdout or output.stderr)
-            raise ReleaseError(refusal(name, submission, log))
+                reasons = parse_log(output.stdout or output.stderr)
+            raise ReleaseError(refusal(name, submission, reasons))
     accepted = Notarisation(
         archive=archive.name,
         executable_sha256=digest,
