@@ -1,6 +1,6 @@
-"""Write a deterministic archive and prove it by reading it again.
+"""Write a deterministic archive, and verify it by reading it back.
 
-Runs as a process of its own on whatever Python 3.9+ the machine has: standard library alone, no
+Runs as a separate process on whatever Python 3.9+ the machine has: standard library only, no
 import from this repository. The bytes depend on the specification, on the content of the files
 and their executable bits, and on the zlib that compresses them (a zlib-ng writes other bytes than
 zlib; the content is the same) - and on nothing else: not on the umask, the owner, the order of
@@ -14,7 +14,8 @@ The specification is a JSON object:
     format   "tar.gz" or "zip"
     mtime    time of every member, in seconds since 1970-01-01T00:00:00Z
     members  list of {"source": path, "path": name in the archive, "mode": permission bits};
-             a `source` that is a symbolic link becomes one
+             a `source` that is a symbolic link or a directory becomes one; of a directory's
+             content only what the list names is archived
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ _CHUNK = 1 << 20
 _LEVEL = 6  # zlib's default, the only level that `zipfile` has for a stream on every Python
 _ZIP_EPOCH = 315532800  # 1980-01-01T00:00:00Z, the first moment that a ZIP file can express
 _ZIP_END = 4354819198  # 2107-12-31T23:59:58Z, the last one
+_ZIP_DIRECTORY = 0x10  # the low byte of the external attributes, as Windows reads it
 _ZIP_UNIX = 3  # "version made by": the high half of the external attributes is a Unix mode
 
 
 class ArchiveError(Exception):
-    """The archive can't be written as specified, or isn't what was asked for when read again."""
+    """The archive can't be written as specified, or differs from its specification when read back."""
 
 
 @dataclass(frozen=True, order=True)
 class Member:
-    """A file or a symbolic link to archive."""
+    """A file, a symbolic link or a directory to archive."""
 
     path: str
     source: Path
@@ -59,7 +61,7 @@ class Member:
 class Entry:
     """What an archive is expected to hold under a name, and what was found there.
 
-    `content` is a file's SHA-256 or a symbolic link's target.
+    `kind` is "file", "link" or "directory"; `content` a file's SHA-256, a symbolic link's target, or empty.
     """
 
     kind: str
@@ -88,16 +90,23 @@ def _check_members(members: Iterable[Member]) -> list[Member]:
         seen.add(member.path)
         if member.mode & ~0o777:
             raise ArchiveError(f"{member.path}: {member.mode:#o} has more than permission bits")
+    leaves = {member.path for member in ordered if not _is_directory(member)}
     for member in ordered:
         for parent in Path(member.path).parents:
-            if parent.as_posix() in seen:
+            if parent.as_posix() in leaves:
                 raise ArchiveError(f"{parent.as_posix()!r} names a file and a folder")
     return ordered
+
+
+def _is_directory(member: Member) -> bool:
+    return member.source.is_dir() and not member.source.is_symlink()
 
 
 def _expected(member: Member, mtime: int) -> Entry:
     if member.source.is_symlink():
         return Entry("link", 0o777, mtime, str(member.source.readlink()))
+    if _is_directory(member):
+        return Entry("directory", member.mode, mtime, "")
     with member.source.open("rb") as stream:
         return Entry("file", member.mode, mtime, _sha256(stream))
 
@@ -121,6 +130,10 @@ def write_tar_gz(members: list[Member], mtime: int, stream: BinaryIO) -> None:
                 archive.addfile(info)
                 continue
             info.mode = member.mode
+            if _is_directory(member):
+                info.type = tarfile.DIRTYPE
+                archive.addfile(info)
+                continue
             info.size = member.source.stat().st_size
             with member.source.open("rb") as source:
                 archive.addfile(info, source)
@@ -134,10 +147,12 @@ def read_tar_gz(path: Path) -> dict[str, Entry]:
                 raise ArchiveError(f"{info.name} is in it twice")
             if info.issym():
                 kind, content = "link", info.linkname
+            elif info.isdir():
+                kind, content = "directory", ""
             else:
                 stream = archive.extractfile(info)
                 if stream is None:
-                    raise ArchiveError(f"{info.name} is neither a file nor a link")
+                    raise ArchiveError(f"{info.name} is neither a file, a link nor a directory")
                 kind, content = "file", _sha256(stream)  # type: ignore[arg-type]
             found[info.name] = Entry(kind, info.mode, int(info.mtime), content)
     return found
@@ -147,9 +162,13 @@ def write_zip(members: list[Member], mtime: int, stream: BinaryIO) -> None:
     moment = time.gmtime(mtime)[:6]
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:
-            link = member.source.is_symlink()
-            info = zipfile.ZipInfo(member.path, moment)
+            link, directory = member.source.is_symlink(), _is_directory(member)
+            info = zipfile.ZipInfo(member.path + "/" * directory, moment)
             info.create_system = _ZIP_UNIX
+            if directory:
+                info.external_attr = (stat.S_IFDIR | member.mode) << 16 | _ZIP_DIRECTORY
+                archive.writestr(info, b"")
+                continue
             info.compress_type = zipfile.ZIP_DEFLATED
             mode = stat.S_IFLNK | 0o777 if link else stat.S_IFREG | member.mode
             info.external_attr = mode << 16
@@ -165,16 +184,19 @@ def read_zip(path: Path) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            if info.filename in found:
-                raise ArchiveError(f"{info.filename} is in it twice")
+            name = info.filename.rstrip("/")
+            if name in found:
+                raise ArchiveError(f"{name} is in it twice")
             mode = info.external_attr >> 16
             mtime = int(_seconds(info.date_time))
             with archive.open(info) as stream:
                 if stat.S_ISLNK(mode):
                     kind, content = "link", os.fsdecode(stream.read())
+                elif info.is_dir():
+                    kind, content = "directory", ""
                 else:
                     kind, content = "file", _sha256(stream)  # type: ignore[arg-type]
-            found[info.filename] = Entry(kind, stat.S_IMODE(mode), mtime, content)
+            found[name] = Entry(kind, stat.S_IMODE(mode), mtime, content)
     return found
 
 
@@ -200,7 +222,7 @@ FORMATS = {
 
 def _differences(expected: dict[str, Entry], found: dict[str, Entry]) -> list[str]:
     problems = [f"{name} is missing" for name in expected if name not in found]
-    problems += [f"{name} was not asked for" for name in found if name not in expected]
+    problems += [f"{name} is unexpected" for name in found if name not in expected]
     problems += [
         f"{name} is {found[name]}, but should be {entry}"
         for name, entry in expected.items()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -93,6 +94,52 @@ def test_the_system_tar_unpacks_what_was_packed(tmp_path: Path) -> None:
     assert (tmp_path / "out/agent-runner").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "out/lib/lib.so").readlink() == Path("lib.so.1")
     assert (tmp_path / "out/THIRD_PARTY_NOTICES.txt").read_bytes() == b"notices" * 50_000
+
+
+@pytest.mark.parametrize("archive_format", ["tar.gz", "zip"])
+def test_an_unpacked_program_finds_its_empty_directories(
+    tmp_path: Path, archive_format: str
+) -> None:
+    """As a one-dir program does, the modules of whose packages are all in one file."""
+    built = tmp_path / "built"
+    (built / "_internal/package").mkdir(parents=True)
+    (built / "_internal/kept").mkdir()
+    (built / "_internal/kept/data.txt").write_text("data")
+    (built / "app").write_text(
+        f"#!{sys.executable}\n"
+        "import pathlib\n"
+        "inside = pathlib.Path(__file__).with_name('_internal')\n"
+        "print(sorted(p.relative_to(inside).as_posix() for p in inside.rglob('*')))\n"
+    )
+    members = [
+        Member("app/app", built / "app", 0o755),
+        Member("app/_internal/kept", built / "_internal/kept", 0o755),
+        Member("app/_internal/kept/data.txt", built / "_internal/kept/data.txt", 0o644),
+        Member("app/_internal/package", built / "_internal/package", 0o755),
+    ]
+    packed = tmp_path / f"a.{archive_format}"
+    create(packed, archive_format, members, mtime=MTIME)
+
+    kept = {"filter": "tar"} if archive_format == "tar.gz" else {}
+    shutil.unpack_archive(packed, tmp_path / "out", **kept)
+    (tmp_path / "out/app/app").chmod(0o755)  # which zipfile doesn't do
+    command = [tmp_path / "out/app/app"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == "['kept', 'kept/data.txt', 'package']\n"
+
+
+def test_an_empty_directory_has_a_mode_and_a_time(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    for archive_format in ("tar.gz", "zip"):
+        members = [Member("lib/package", tmp_path / "package", 0o755)]
+        create(tmp_path / f"a.{archive_format}", archive_format, members, mtime=MTIME)
+
+    with tarfile.open(tmp_path / "a.tar.gz") as tar:
+        (member,) = tar.getmembers()
+        assert (member.isdir(), member.mode, member.mtime) == (True, 0o755, MTIME)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        (info,) = archive.infolist()
+        assert (info.filename, info.external_attr) == ("lib/package/", 0o040755 << 16 | 0x10)
 
 
 def test_a_zip_keeps_modes_links_and_times(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A rule that archives files deterministically, and says what the archive became."""
+"""A rule that archives files deterministically and returns the archive's digest and size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pants.engine.fs import (
     CreateDigest,
     Digest,
     DigestEntries,
+    Directory,
     FileContent,
     FileEntry,
     SymlinkEntry,
@@ -21,8 +22,8 @@ from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.util.resources import read_resource
 
-Entry = Union[FileEntry, SymlinkEntry]
-"""What an archive can hold."""
+Entry = Union[FileEntry, SymlinkEntry, Directory]
+"""What an archive can hold; a digest lists a directory only if it is empty."""
 
 _ARCHIVER = "__archiver.py"
 _SPECIFICATION = "__archive.json"
@@ -82,7 +83,7 @@ async def create_deterministic_archive(
             append_only_caches=python.APPEND_ONLY_CACHES,
             output_files=(request.output_path,),
             description=f"Archive {request.output_path}",
-            # As large as the executable, of which caches keep the pieces, and sooner made than moved.
+            # As large as the executable, which caches already store in chunks, and faster to make than to fetch.
             cache_scope=ProcessCacheScope.PER_RESTART_SUCCESSFUL,
         ),
     )

@@ -19,7 +19,6 @@ from pants.engine.fs import (
     DigestContents,
     DigestEntries,
     FileEntry,
-    SymlinkEntry,
 )
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.target import (
@@ -138,7 +137,7 @@ def _program_of(
 @rule
 async def read_executables(request: ReadExecutablesRequest) -> Executables:
     digest_entries = await Get(DigestEntries, Digest, request.package.digest)
-    entries = {e.path: e for e in digest_entries if isinstance(e, (FileEntry, SymlinkEntry))}
+    entries: dict[str, Entry] = {entry.path: entry for entry in digest_entries}
     programs = _programs_of(request, entries)
     names = {f"{path}{suffix}" for path, _, _ in programs for suffix in sidecars.SUFFIXES}
     sidecar_digest = await Get(

@@ -20,7 +20,14 @@ from pants.core.goals.package import (
 from pants.core.target_types import FilesGeneratorTarget, FileTarget, RelocatedFiles
 from pants.core.util_rules import adhoc_binaries, archive, system_binaries
 from pants.engine.addresses import Address
-from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent, SymlinkEntry
+from pants.engine.fs import (
+    CreateDigest,
+    Digest,
+    DigestContents,
+    Directory,
+    FileContent,
+    SymlinkEntry,
+)
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.platform import Platform
 from pants.engine.rules import Get, QueryRule, collect_rules, rule
@@ -46,7 +53,7 @@ NOTICES = [{"name": "dep", "version": "1", "texts": [{"file": "LICENSE", "text":
 
 class FakeFilesField(StringField):
     alias = "files"
-    help = 'JSON list of {"path", "content" | "link", "executable", "artifact"}.'
+    help = 'JSON list of {"path", "content" | "link" | neither, "executable", "artifact"}.'
 
 
 class FakePackageTarget(Target):
@@ -69,6 +76,8 @@ async def build_fake_package(field_set: FakePackageFieldSet) -> BuiltPackage:
         CreateDigest(
             SymlinkEntry(file["path"], file["link"])
             if "link" in file
+            else Directory(file["path"])
+            if "content" not in file
             else FileContent(
                 file["path"], file["content"].encode(), is_executable=file.get("executable", False)
             )
@@ -278,17 +287,21 @@ def test_a_package_for_several_platforms_gives_an_archive_for_each(rule_runner: 
     assert name == "release/one-dev-linux-arm64.tar.gz"
 
 
-def test_a_folder_goes_in_whole_with_its_links(rule_runner: RuleRunner) -> None:
+def test_a_folder_goes_in_whole_with_its_links_and_empty_directories(
+    rule_runner: RuleRunner,
+) -> None:
     files: list[dict[str, Any]] = [
         {"path": "x/app/app", "content": "program", "executable": True, "artifact": "x/app"},
         {"path": "x/app/_internal/lib.so", "link": "lib.so.1", "artifact": "x/app"},
         {"path": "x/app/_internal/lib.so.1", "content": "library", "artifact": "x/app"},
+        {"path": "x/app/_internal/package", "artifact": "x/app"},
     ]
     rule_runner.write_files({"app/BUILD": _package("app", files) + ARCHIVE.format("notices=False")})
     _, content = _build(rule_runner).only_archive()
     assert _tar(content) == {
         "agent-runner/_internal/lib.so": (0o777, b"lib.so.1"),
         "agent-runner/_internal/lib.so.1": (0o644, b"library"),
+        "agent-runner/_internal/package": (0o755, b""),
         "agent-runner/app": (0o755, b"program"),
     }
 
