@@ -1,6 +1,6 @@
-"""An executable joined from its pieces: what caches keep, and what is too large for them to keep again.
+"""An executable joined from its chunks: what caches keep, and what is too large for them to keep again.
 
-A remote cache holds each piece once, whichever executables it is part of. The joined file is not
+A remote cache holds each chunk once, whichever executables it is part of. The joined file is not
 sent there: putting it together costs less than moving it.
 """
 

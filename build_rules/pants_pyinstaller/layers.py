@@ -2,7 +2,7 @@
 
     wheels -> Layer -+-> Packed
                      +-> Trace
-                     +-> AppLayer -> Check -> Exercise -> pieces -> Assembled
+                     +-> AppLayer -> Check -> Exercise -> chunks -> Assembled
 
 A step's key holds only what it reads: `Assembled` alone sees `build_info`, and nothing before
 `AppLayer` sees first-party code. The programs are documented in `driver/contract.py`.
@@ -495,7 +495,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 codesign_identity=pyinstaller.codesign_identity or None,
                 glibc_floor=pyinstaller.glibc_floor or None,
                 macos_floor=pyinstaller.macos_floor or None,
-                pieces=mode == contract.ONE_FILE,
+                chunks=mode == contract.ONE_FILE,
                 **request.extra,
             ).to_json(),
             toolchain=freeze.toolchain,
@@ -508,11 +508,11 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
     executable = contract.executable_path(request.name, mode, freeze.toolchain.windows)
     digest = output.digest
     if mode == contract.ONE_FILE:
-        pieces, sidecars = await MultiGet(
-            Get(Digest, DigestSubset(digest, PathGlobs([f"{contract.PIECES}/*"]))),
+        chunks, sidecars = await MultiGet(
+            Get(Digest, DigestSubset(digest, PathGlobs([f"{contract.CHUNKS}/*"]))),
             Get(Digest, DigestSubset(digest, PathGlobs(["*"]))),
         )
-        joined = await Get(Joined, JoinRequest(pieces, contract.PIECES, executable))
+        joined = await Get(Joined, JoinRequest(chunks, contract.CHUNKS, executable))
         digest = await Get(Digest, MergeDigests([joined.digest, sidecars]))
     return Assembled(digest, executable)
 

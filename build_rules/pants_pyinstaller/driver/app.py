@@ -2,98 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import marshal
 import os
-import re
 import shutil
 import stat
 import sys
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
-from . import (
+from . import contract, index, notes, outputs
+from .analysis import (
     compiled,
-    contract,
-    entries,
-    firstparty,
-    index,
-    notes,
+    conflicts,
+    entry_script,
+    first_party,
     own_hooks,
     own_natives,
     scan,
     selection,
 )
-from .distributions import normalize
-from .errors import DriverError, listing
+from .analysis.distributions import normalize
+from .errors import DriverError
+from .outputs import App, OwnModule, Wanted
 from .progress import step
-
-
-@dataclass
-class OwnModule:
-    """A first-party module in APP_MODULES (see ``firstparty.Source``).
-
-    :param pyz: whether it is in the PYZ; a hook may want it as a file alone.
-    """
-
-    name: str
-    kind: str
-    dest: str
-    offset: int = 0
-    length: int = 0
-    pyz: bool = True
-
-
-@dataclass
-class App:
-    """APP_SELECTION: what ``app`` says to ``check`` and ``assemble``.
-
-    :param wanted: fields of ``selection.Wanted``.
-    :param hooks: runtime hooks of the user, in order: names of entries in ``scripts``.
-    :param scripts: name -> [offset, length] of marshalled code in APP_MODULES; the entry script is called ``entry``.
-    :param files: destination -> whether it is executable; contents below APP_FILES.
-    :param unfollowed: see ``firstparty.without``.
-    """
-
-    schema: int
-    entry: entries.Entry
-    wanted: dict[str, list[str]]
-    modules: list[OwnModule]
-    scripts: dict[str, list[int]]
-    hooks: list[str]
-    files: dict[str, bool]
-    unfollowed: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def request(self) -> selection.Wanted:
-        """The selection's input."""
-        return selection.Wanted(
-            modules=frozenset(self.wanted["modules"]),
-            files=frozenset(self.wanted["files"]),
-            collect=frozenset(self.wanted["collect"]),
-            excludes=tuple(self.wanted["excludes"]),
-            shadowed=frozenset(self.wanted["shadowed"]),
-        )
-
-
-def read(directory: str) -> App:
-    """APP_SELECTION of ``directory``."""
-    with open(os.path.join(directory, contract.APP_SELECTION), encoding="utf-8") as file:
-        plain = json.load(file)
-    plain["entry"] = entries.Entry(**plain["entry"])
-    plain["modules"] = [OwnModule(**row) for row in plain["modules"]]
-    return App(**plain)
-
-
-def read_dynamic(trace: str | None) -> dict[str, list[str]]:
-    """Dynamic imports that the trace saw: module -> modules; empty without a trace."""
-    if trace is None:
-        return {}
-    with open(os.path.join(trace, contract.TRACE_RESULT), encoding="utf-8") as file:
-        found: dict[str, list[str]] = json.load(file)["dynamic"]
-    return found
 
 
 def run(request: contract.AppRequest) -> None:
@@ -102,25 +35,25 @@ def run(request: contract.AppRequest) -> None:
     :raises DriverError: a source that does not compile, an unknown entry point, hidden import or distribution.
     """
     layer = index.read(request.layer)
-    sources, data = firstparty.read_sources(request.source_roots, request.optimize)
+    sources, data = first_party.read_sources(request.source_roots, request.optimize)
     excludes = request.excludes
     sources = {
         name: item for name, item in sources.items() if not selection.is_under(name, excludes)
     }
     shadowed = _shadowed(sources, layer)
-    found = entries.find(request.entry_point, sources, request.source_roots, request.optimize)
+    found = entry_script.find(request.entry_point, sources, request.source_roots, request.optimize)
     said = own_hooks.run(request.hooks, sources, request.source_roots, request.tool, request.site)
     unfollowed = {module: sorted(names) for module, names in said.excluded.items() if names}
-    sources = firstparty.without(sources, unfollowed)
-    wanted, missing = firstparty.resolve_imports(sources, layer, shadowed)
+    sources = first_party.without(sources, unfollowed)
+    wanted, missing = first_party.resolve_imports(sources, layer, shadowed)
     if found.source is not None:
-        imported, absent = firstparty.imports_of(found.source, sources, layer, shadowed)
+        imported, absent = first_party.imports_of(found.source, sources, layer, shadowed)
         wanted |= imported
-        missing += [firstparty.Missing(name, "entry", "top-level") for name in sorted(absent)]
+        missing += [first_party.Missing(name, "entry", "top-level") for name in sorted(absent)]
     hidden = _hidden(request.hidden_imports, sources, layer)
     hidden |= {module for module in said.hidden if layer.is_present(module)}
     missing += [
-        firstparty.Missing(module, hook, "hidden import")
+        first_party.Missing(module, hook, "hidden import")
         for module, hook in said.hidden.items()
         if module not in sources and not layer.is_present(module)
     ]
@@ -170,7 +103,7 @@ def run(request: contract.AppRequest) -> None:
         files[dest] = _copy(
             path, os.path.join(request.output, contract.APP_FILES, *dest.split("/"))
         )
-    asked = selection.Wanted(
+    asked = Wanted(
         modules=frozenset(wanted | hidden),
         files=frozenset(shared),
         collect=selection.check_collect(layer, request.collect)
@@ -178,9 +111,9 @@ def run(request: contract.AppRequest) -> None:
         excludes=excludes,
         shadowed=frozenset(shadowed),
     )
-    chosen = selection.select(layer, asked, read_dynamic(request.trace))
-    refuse_contested(layer, chosen)
-    refuse_faults(layer, chosen)
+    chosen = selection.select(layer, asked, outputs.read_trace(request.trace)["dynamic"])
+    conflicts.refuse_contested(layer, chosen)
+    selection.refuse_faults(layer, chosen)
     app = App(
         schema=contract.SCHEMA,
         entry=found.entry,
@@ -197,10 +130,7 @@ def run(request: contract.AppRequest) -> None:
         files=dict(sorted(files.items())),
         unfollowed=unfollowed,
     )
-    with open(
-        os.path.join(request.output, contract.APP_SELECTION), "w", encoding="utf-8", newline="\n"
-    ) as out:
-        json.dump(asdict(app), out, sort_keys=True, indent=1)
+    outputs.write_json(request.output, contract.APP_SELECTION, asdict(app))
     notes.write(
         request.output,
         [
@@ -242,7 +172,7 @@ def _is_of_layer(dest: str, path: str, layer: index.Index, site: str) -> bool:
     )
 
 
-def _shadowed(sources: Mapping[str, firstparty.Source], layer: index.Index) -> set[str]:
+def _shadowed(sources: Mapping[str, first_party.Source], layer: index.Index) -> set[str]:
     """Top-level names that first-party regular modules take from the layer (they stand earlier on sys.path)."""
     found = set()
     for name, item in sources.items():
@@ -253,22 +183,22 @@ def _shadowed(sources: Mapping[str, firstparty.Source], layer: index.Index) -> s
 
 def _script_imports(
     text: str,
-    sources: Mapping[str, firstparty.Source],
+    sources: Mapping[str, first_party.Source],
     layer: index.Index,
     shadowed: set[str],
     label: str,
-) -> tuple[set[str], list[firstparty.Missing]]:
+) -> tuple[set[str], list[first_party.Missing]]:
     try:
         code = compile(text, label, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise DriverError(f"{label}:{error.lineno}: {error.msg}") from None
-    script = firstparty.Source("__main__", "module", "", "", b"", scan.scan(code, text.encode()))
-    found, absent = firstparty.imports_of(script, sources, layer, shadowed)
-    return found, [firstparty.Missing(name, label, "top-level") for name in sorted(absent)]
+    script = first_party.Source("__main__", "module", "", "", b"", scan.scan(code, text.encode()))
+    found, absent = first_party.imports_of(script, sources, layer, shadowed)
+    return found, [first_party.Missing(name, label, "top-level") for name in sorted(absent)]
 
 
 def _hidden(
-    names: tuple[str, ...], sources: Mapping[str, firstparty.Source], layer: index.Index
+    names: tuple[str, ...], sources: Mapping[str, first_party.Source], layer: index.Index
 ) -> set[str]:
     for name in names:
         if name not in sources and not layer.is_present(name):
@@ -286,7 +216,7 @@ def _hidden(
 
 def _write_script(blob: Any, text: str, label: str, name: str) -> list[int]:
     try:
-        code = compiled.compile_alike(text, name + ".py")
+        code = compiled.compile_reproducibly(text, name + ".py")
     except SyntaxError as error:
         raise DriverError(f"{label}:{error.lineno}: {error.msg}") from None
     data = marshal.dumps(code)
@@ -310,48 +240,3 @@ def _copy(path: str, target: str) -> bool:
     executable = bool(os.stat(path).st_mode & stat.S_IXUSR)
     os.chmod(target, 0o755 if executable else 0o644)
     return executable
-
-
-def refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
-    """Refuse a selection with a module that two distributions bring with different content.
-
-    :raises DriverError: with every such file.
-    """
-    files = {layer.nodes[layer.number[name]].source: name for name in chosen.modules}
-    bad = [(path, owners) for path, owners in layer.contested.items() if path in files]
-    if not bad:
-        return
-    lines = []
-    for path, owners in bad:
-        described = []
-        for owner in owners:
-            dist = next(dist for dist in layer.dists if dist.name == owner)
-            users = sorted(
-                other.name
-                for other in layer.dists
-                if any(_requires(line, dist.key) for line in other.requires)
-            )
-            described.append(
-                f"{dist.name} {dist.version} (required by {', '.join(users) or 'the resolve itself'})"
-            )
-        lines.append(f"{path}: " + " and ".join(described))
-    raise DriverError(
-        "two distributions of the resolve install different contents under one name, and which one an environment has "
-        f"depends on the order of installation:\n{listing(lines)}\n"
-        "Remove one of the distributions from the resolve, or list the module in `excludes` "
-        "if the program does not use it."
-    )
-
-
-def refuse_faults(layer: index.Index, chosen: selection.Selection) -> None:
-    bad = [f"{name}: {layer.faults[name]}" for name in chosen.modules if name in layer.faults]
-    if bad:
-        raise DriverError(
-            f"modules that the program uses could not be analysed:\n{listing(bad)}\n"
-            "Mend the hook, or list the module in `excludes` if the program does not use it."
-        )
-
-
-def _requires(line: str, key: str) -> bool:
-    match = re.match(r"[\w.-]+", line)
-    return match is not None and normalize(match.group()) == key

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pants_pyinstaller.driver import contract, runtime
+from pants_pyinstaller.driver import contract
+from pants_pyinstaller.driver.bundle import runtime
 from pants_pyinstaller.testing.freezer import DRIVER, ENVIRONMENT, Freezer, start
 
 PROGRAM = """

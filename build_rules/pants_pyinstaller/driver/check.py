@@ -8,30 +8,19 @@ were imported frozen by the layer's trace, and what they needed is in the select
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import (
-    bundle,
-    contract,
-    entries,
-    firstparty,
-    lazy,
-    notes,
-    own_imports,
-    probing,
-    selection,
-    shape,
-    trace,
-    verdict,
-)
+from . import contract, notes, outputs
+from .analysis import first_party, own_imports, selection
+from .bundle import lazy, shape
+from .bundle.contents import load_layers
 from .errors import DriverError
 from .progress import step
+from .proof import compare, needs, runs, targets, verdict
 
 _ROUNDS = 6
 
@@ -64,23 +53,25 @@ class _Proof:
 
     def __init__(self, request: contract.CheckRequest, work: str) -> None:
         self.request, self.work = request, work
-        self.known = _read_trace(request.trace)
+        self.known = outputs.read_trace(request.trace)
         self.found = _Found()
-        self.layers = bundle.load(request.layer, request.app, self.known["dynamic"])
-        sources, _ = firstparty.read_sources(request.source_roots, 0)
+        self.layers = load_layers(request.layer, request.app, self.known["dynamic"])
+        sources, _ = first_party.read_sources(request.source_roots, 0)
         own = {item.name for item in self.layers.app.modules}
         sources = {name: item for name, item in sources.items() if name in own}
-        self.sources = firstparty.without(sources, self.layers.app.unfollowed)
-        self.main = main_module(self.layers.app.entry, self.sources)
+        self.sources = first_party.without(sources, self.layers.app.unfollowed)
+        self.main = targets.main_module(self.layers.app.entry, self.sources)
         start = self.main or self.layers.app.entry.called
         self.imports = own_imports.Imports(self.sources, [start] if start else [])
-        self.names, self.attributes = targets(self.sources, self.layers, self.main, self.imports)
+        self.names, self.attributes = targets.targets(
+            self.sources, self.layers, self.main, self.imports
+        )
         self.hooked: dict[str, str] | None = None
 
     def load(self) -> None:
         """The layers with what was found."""
         by_dest = {item.dest: item.path for item in self.sources.values() if item.path}
-        self.layers = bundle.load(
+        self.layers = load_layers(
             self.request.layer,
             self.request.app,
             self.known["dynamic"],
@@ -91,35 +82,35 @@ class _Proof:
             unpacked=self.found.unpacked,
         )
 
-    def frozen(self) -> probing.Report:
+    def frozen(self) -> runs.Report:
         """One frozen run, in the shape that ships."""
-        probing.release(self.work)
+        runs.release(self.work)
         layers = self.layers
-        self.command = probing.frozen_command(
+        self.command = runs.frozen_command(
             layers, self.work, mode=self.request.mode, pack=self.request.pack
         )
-        job = probing.Job(
+        job = runs.Job(
             self.names,
             self.attributes,
-            _versions(layers),
-            _resources(layers),
+            targets.versions(layers),
+            targets.resources(layers),
             dynamic=True,
             own=sorted(self.sources),
         )
-        return probing.run(self.command, job, "", self.work)
+        return runs.run(self.command, job, "", self.work)
 
-    def unfrozen(self) -> probing.Report:
+    def unfrozen(self) -> runs.Report:
         """The same imports in an ordinary environment."""
         roots = list(self.request.source_roots)
-        command = probing.unfrozen_command(
+        command = runs.unfrozen_command(
             self.request.layer, self.layers.layer, self.request.site, roots, self.work
         )
-        job = probing.Job(self.names, self.attributes, record=False, own=sorted(self.sources))
-        return probing.run(command, job, os.path.realpath(self.request.site), self.work)
+        job = runs.Job(self.names, self.attributes, record=False, own=sorted(self.sources))
+        return runs.run(command, job, os.path.realpath(self.request.site), self.work)
 
-    def missing(self, report: probing.Report) -> _Found:
+    def missing(self, report: runs.Report) -> _Found:
         """What this run looked for in vain, although an ordinary environment has it."""
-        modules, files = needed(self.layers, report)
+        modules, files = needs.needed(self.layers, report)
         by_dest = {item.dest: name for name, item in self.sources.items() if item.path}
         found = _Found(modules, files, set(report.missed_files) & set(by_dest))
         if report.importers and self.hooked is None:
@@ -130,21 +121,21 @@ class _Proof:
                 found.own.add(self.sources[name].dest)
         return found
 
-    def still_failing(self, imported: set[str]) -> list[probing.Difference]:
+    def still_failing(self, imported: set[str]) -> list[compare.Difference]:
         """What differed in the trace and differs here, where the bundle holds what was found missing."""
         among = imported & set(self.layers.chosen.modules)
         known = [item for item in self.known["differences"] if item["module"] in among]
         if not known:
             return []
-        job = probing.Job([item["module"] for item in known], record=False)
-        outcomes = probing.run(self.command, job, "", self.work).outcomes
+        job = runs.Job([item["module"] for item in known], record=False)
+        outcomes = runs.run(self.command, job, "", self.work).outcomes
         return [
-            probing.Difference(**item)
+            compare.Difference(**item)
             for item in known
             if outcomes[item["module"]].error is not None
         ]
 
-    def prove(self) -> probing.Report:
+    def prove(self) -> runs.Report:
         """Run frozen until nothing more is found missing."""
         for attempt in range(_ROUNDS):
             report = self.frozen()
@@ -162,7 +153,7 @@ def run(request: contract.CheckRequest) -> None:
     """Write CHECK_RESULT, CHECK_FILES/ and NOTES.
 
     CHECK_RESULT: ``modules`` and ``files`` that join the selection; ``own_files`` (contents in CHECK_FILES) and
-    ``unpacked``: see ``bundle.load``; ``early``: see ``early_natives``.
+    ``unpacked``: see ``contents.load_layers``; ``early``: see ``early_natives``.
 
     :raises DriverError: a module does not do frozen what it does unfrozen, or first-party code does not import at all,
         and it is not accepted in ``allow``.
@@ -180,7 +171,7 @@ def run(request: contract.CheckRequest) -> None:
             imported = {name for _, name in report.requests} | set(proof.names)
             known = proof.still_failing(imported)
         finally:
-            probing.release(work)
+            runs.release(work)
     layers = proof.layers
     selected = set(layers.chosen.modules)
     differences += known
@@ -218,7 +209,7 @@ def run(request: contract.CheckRequest) -> None:
         "files": sorted(set(layers.chosen.files) - set(plain.files)),
         "own_files": sorted(layers.own_places),
         "unpacked": sorted(proof.found.unpacked),
-        "early": early_natives(layers, set(proof.sources), _requests(proof, report)),
+        "early": lazy.early_natives(layers, set(proof.sources), _requests(proof, report)),
     }
     os.makedirs(request.output, exist_ok=True)
     for dest, path in layers.own_places.items():
@@ -226,16 +217,13 @@ def run(request: contract.CheckRequest) -> None:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(path, target)
     notes.write(request.output, said)
-    with open(
-        os.path.join(request.output, contract.CHECK_RESULT), "w", encoding="utf-8", newline="\n"
-    ) as out:
-        json.dump(result, out, sort_keys=True, indent=1)
+    outputs.write_json(request.output, contract.CHECK_RESULT, result)
     step(
         f"check: {len(proof.names)} imports proved frozen, {len(result['modules'])} modules joined the selection"
     )
 
 
-def _requests(proof: _Proof, report: probing.Report) -> set[tuple[str, str]]:
+def _requests(proof: _Proof, report: runs.Report) -> set[tuple[str, str]]:
     """(importer, imported) of every import that succeeded; of the main module, which did not run, what it names."""
     found = report.requests - report.unmet
     for item in proof.imports.of.get(proof.main, ()):
@@ -245,165 +233,12 @@ def _requests(proof: _Proof, report: probing.Report) -> set[tuple[str, str]]:
     return found
 
 
-def main_module(entry: entries.Entry, sources: Mapping[str, firstparty.Source]) -> str:
-    """The first-party module that runs as ``__main__``, "" for none: to import it would be to run the program."""
-    if entry.module or not entry.script:
-        return entry.module
-    return next((name for name, item in sources.items() if item.dest == entry.file), "")
-
-
-def early_natives(
-    layers: bundle.Layers, own: set[str], requests: Iterable[tuple[str, str]]
-) -> dict[str, list[str]]:
-    """First-party module -> the extension modules that stay packed and that importing it imports, the largest first.
-
-    :param requests: every (importer, imported) that succeeded; nothing but imports ran.
-    """
-    packed = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
-    targets: dict[str, set[str]] = {}
-    for importer, name in requests:
-        found = targets.setdefault(importer, set())
-        while name:
-            found.add(name)
-            name = name.rpartition(".")[0]
-
-    def size(name: str) -> int:
-        return sum(layers.layer.files[dest].size for dest in packed[name])
-
-    result = {}
-    for module in sorted(own):
-        seen: set[str] = set()
-        waiting = [module]
-        while waiting:
-            current = waiting.pop()
-            if current not in seen:
-                seen.add(current)
-                waiting += targets.get(current, ())
-        reached = sorted(seen & set(packed), key=lambda name: (-size(name), name))
-        if reached:
-            result[module] = reached
-    return result
-
-
-def _read_trace(path: str | None) -> dict[str, Any]:
-    if path is None:
-        return {"dynamic": {}, "differences": []}
-    with open(os.path.join(path, contract.TRACE_RESULT), encoding="utf-8") as file:
-        found: dict[str, Any] = json.load(file)
-    return found
-
-
-def targets(
-    sources: Mapping[str, firstparty.Source],
-    layers: bundle.Layers,
-    main: str,
-    imports: own_imports.Imports,
-) -> tuple[list[str], list[tuple[str, tuple[str, ...]]]]:
-    """What to import: first-party modules and all that they import, what the program begins with first; and attributes
-    that those imports ask for.
-
-    The main module is proved by its imports: it must not run.
-    """
-    shadowed = set(layers.app.wanted["shadowed"])
-    called = layers.app.entry.called
-    first = [called] if called else []
-    attributes: dict[str, set[str]] = {}
-    for item in imports.of.get(main, ()):
-        if item.certain:
-            first.append(item.base)
-            first += [
-                f"{item.base}.{text}"
-                for text in item.attributes
-                if f"{item.base}.{text}" in sources
-            ]
-    for item in (item for name in sorted(imports.of) for item in imports.of[name]):
-        if item.base not in sources or item.importer == main:
-            for attribute in item.attributes:
-                name = f"{item.base}.{attribute}"
-                if not layers.layer.is_present(name) and name not in sources:
-                    attributes.setdefault(item.base, set()).add(attribute)
-    names = [
-        name
-        for name in sorted(sources)
-        if not name.endswith("__main__") and sources[name].kind != "namespace" and name != main
-    ]
-    wanted: set[str] = set()
-    for source in sources.values():
-        found, _ = firstparty.imports_of(source, sources, layers.layer, shadowed)
-        wanted |= found
-    out = (*layers.app.request.excludes, *probing.NEVER_IMPORTED)
-    reached = sorted(
-        name for name in wanted if not selection.is_under(name, out) and name not in sources
-    )
-    never = (*probing.NEVER_IMPORTED, *([main] if main else ()))
-    asked = [name for name in first if not selection.is_under(name, never)]
-    all_names = list(dict.fromkeys([*asked, *names, *reached]))
-    checked = [
-        (base, tuple(sorted(found)))
-        for base, found in sorted(attributes.items())
-        if base in all_names
-    ]
-    return all_names, checked
-
-
-def _versions(layers: bundle.Layers) -> list[tuple[str, str]]:
-    if (
-        not layers.layer.is_present("importlib.metadata")
-        or "importlib.metadata" not in layers.chosen.modules
-    ):
-        return []
-    dists = [layers.layer.dists[number] for number in layers.chosen.dists]
-    return [(dist.name, dist.version) for dist in dists if dist.metadata]
-
-
-def _resources(layers: bundle.Layers) -> list[tuple[str, str]]:
-    if "importlib.resources" not in layers.chosen.modules:
-        return []
-    return trace.resources_of(layers.layer, layers.chosen.files)
-
-
-def needed(layers: bundle.Layers, report: probing.Report) -> tuple[set[str], set[str]]:
-    """Modules and files that were asked for and that the layer has but the bundle lacks."""
-    selected = set(layers.chosen.modules)
-    out = (*layers.app.request.excludes, *layers.app.request.shadowed)
-    modules = {
-        name
-        for name, (_, asker) in report.missed_modules.items()
-        if name not in selected
-        and not selection.is_under(name, firstparty.unfollowed_by(asker, layers.app.unfollowed))
-        and layers.layer.is_present(name)
-        and not selection.is_under(name, out)
-    }
-    files = set(layers.chosen.files)
-    wanted: set[str] = set()
-    for path in report.missed_files:
-        known = path in layers.layer.files or (
-            path in layers.layer.others and not path.endswith((".pyc", ".so"))
-        )
-        if known and path not in files:
-            wanted.add(path)
-        elif (
-            not path.endswith((".py", ".pyc", ".so"))
-            and path.replace("/", ".") not in layers.layer.number
-        ):
-            prefix = path.rstrip("/") + "/"
-            if "dist-info" not in path:
-                wanted.update(
-                    dest
-                    for dest in layers.layer.files
-                    if dest.startswith(prefix) and dest not in files
-                )
-    return modules, wanted
-
-
-def _compare(
-    proof: _Proof, report: probing.Report
-) -> tuple[list[probing.Difference], dict[str, str]]:
+def _compare(proof: _Proof, report: runs.Report) -> tuple[list[compare.Difference], dict[str, str]]:
     """Modules that fail frozen alone, or lack an attribute there alone, or are loaded otherwise; and what fails on
     both sides: module, or module.attribute -> its error.
     """
     failed = [name for name in proof.names if report.outcomes[name].error is not None]
-    found, same = trace.compare(
+    found, same = compare.failures(
         proof.layers,
         report,
         failed,

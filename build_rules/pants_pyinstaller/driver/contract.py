@@ -88,7 +88,7 @@ NOTES = "notes.json"
 WARNING_NOTES = ("missing-import", "failing-import", "host-library")
 """Kinds of notes that a person should look at; the others only inform."""
 NOTICES = "notices.json"
-PIECES = "pieces"
+CHUNKS = "chunks"
 BUILD_INFO = "build_info.json"
 """Name of the build information inside the bundle: ``os.path.join(sys._MEIPASS, "build_info.json")``."""
 
@@ -317,7 +317,7 @@ class AssembleRequest(Request):
     :param mode: ONE_FILE or ONE_DIR.
     :param console: False: no console window (Windows) or a windowed bootloader (macOS).
     :param icon, windows_version_info, windows_manifest, entitlements: paths or None; ignored where they mean nothing.
-        Without ``windows_version_info`` the version resource is made of ``build_info`` (see ``version_info.strings``).
+        Without ``windows_version_info`` the version resource is made of ``build_info``: see ``version_resource``.
     :param codesign_identity: macOS; None signs ad hoc.
     :param runtime_tmpdir: directory in which a one-file executable unpacks itself; None: the system's.
     :param contents_directory: directory of a one-dir bundle's files beside the executable; ``.``: none, the files lie
@@ -326,7 +326,7 @@ class AssembleRequest(Request):
     :param build_info: flat mapping written into the bundle as BUILD_INFO, sorted; empty: no such file.
     :param host_libraries: policy for bundled libraries that come neither from the lock nor from the interpreter.
     :param glibc_floor, macos_floor: the newest version that the bundle may need, as in ``2.28``; None: no limit.
-    :param pieces: the executable is written as the files of the directory PIECES, to be joined in their order.
+    :param chunks: write the executable as the files of the directory CHUNKS, to be joined in their order.
     """
 
     layer: str
@@ -352,7 +352,7 @@ class AssembleRequest(Request):
     host_libraries: str = HOST_LIBRARIES_ALLOW
     glibc_floor: str | None = None
     macos_floor: str | None = None
-    pieces: bool = False
+    chunks: bool = False
 
 
 REQUESTS: Dict[str, Type[Request]] = {

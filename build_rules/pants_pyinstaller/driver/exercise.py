@@ -9,30 +9,18 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import (
-    app,
-    assemble,
-    bundle,
-    check,
-    contract,
-    exercise_compare,
-    exercise_sides,
-    index,
-    notes,
-    probing,
-    selection,
-    shape,
-)
-from .distributions import normalize
+from . import contract, notes, outputs
+from .bundle import shape
+from .bundle.contents import Layers, load_layers
 from .errors import DriverError
-from .exercise_sides import Seen
 from .progress import step
+from .proof import exercise_compare, exercise_sides, needs
+from .proof.exercise_sides import Seen
 
 _ROUNDS = 6
 _AT_ONCE = 2
@@ -45,11 +33,11 @@ def run(request: contract.ExerciseRequest) -> None:
     """
     shape.check_mode(request.mode)
     ignored = exercise_compare.patterns(request.ignore or {})
-    proved = assemble.read_check(request.check)
-    dynamic = app.read_dynamic(request.trace)
+    proved = outputs.read_check(request.check)
+    dynamic = outputs.read_trace(request.trace)["dynamic"]
 
-    def load(modules: Iterable[str], files: Iterable[str]) -> bundle.Layers:
-        return bundle.load(
+    def load(modules: Iterable[str], files: Iterable[str]) -> Layers:
+        return load_layers(
             request.layer,
             request.app,
             dynamic,
@@ -60,7 +48,7 @@ def run(request: contract.ExerciseRequest) -> None:
             unpacked=proved["unpacked"],
         )
 
-    layers = bundle.load(
+    layers = load_layers(
         request.layer,
         request.app,
         {},
@@ -90,9 +78,9 @@ def run(request: contract.ExerciseRequest) -> None:
                 exercise_compare.refuse_failing(
                     program.name, side, "unfrozen", request.timeout, ignored
                 )
-            modules, files = used(layers, [seen for _, seen, _ in sides])
+            modules, files = needs.used(layers, [seen for _, seen, _ in sides])
             for attempt in range(_ROUNDS):
-                more = missed(layers, [seen for _, seen in runs])
+                more = needs.missed(layers, [seen for _, seen in runs])
                 if attempt and not (more[0] - modules or more[1] - files):
                     break
                 modules |= more[0]
@@ -130,10 +118,7 @@ def run(request: contract.ExerciseRequest) -> None:
     for pattern, reason in (request.ignore or {}).items():
         said.append(notes.note("accepted", f"output that matches {pattern}: {reason}"))
     notes.write(request.output, said)
-    with open(
-        os.path.join(request.output, contract.EXERCISE_RESULT), "w", encoding="utf-8", newline="\n"
-    ) as out:
-        json.dump(result, out, sort_keys=True, indent=1)
+    outputs.write_json(request.output, contract.EXERCISE_RESULT, result)
     step(
         f"exercise: {len(stage.programs)} exercises do the same frozen as unfrozen, "
         f"{len(result['modules'])} modules and {len(result['files'])} files joined the selection"
@@ -143,60 +128,11 @@ def run(request: contract.ExerciseRequest) -> None:
 def _frozen(
     pool: concurrent.futures.Executor,
     stage: exercise_sides.Stage,
-    layers: bundle.Layers,
+    layers: Layers,
     early: Mapping[str, Sequence[str]],
 ) -> list[tuple[exercise_compare.Side, Seen]]:
     run_one = functools.partial(exercise_sides.frozen, stage, layers, early)
     return list(pool.map(run_one, stage.programs))
-
-
-def used(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[str]]:
-    """Modules and files of the lock that unfrozen runs used and that the selection lacks."""
-    layer = layers.layer
-    selected, files = set(layers.chosen.modules), set(layers.chosen.files)
-    modules, wanted = set(), set()
-    for seen in runs:
-        for name in seen.modules - selected:
-            node = layer.node(name)
-            if (
-                node is not None
-                and node.owner >= 0
-                and node.kind in index.PRESENT_KINDS
-                and not _is_out(layers, name)
-            ):
-                modules.add(name)
-        # Whoever looks for any distribution reads the metadata of all.
-        wanted |= {
-            path
-            for path in seen.files - files
-            if (path in layer.files or path in layer.others) and ".dist-info/" not in path
-        }
-    return modules, wanted
-
-
-def missed(layers: bundle.Layers, runs: Iterable[Seen]) -> tuple[set[str], set[str]]:
-    """Modules and files that frozen runs looked for in vain, although the lock has them."""
-    layer = layers.layer
-    files = set(layers.chosen.files)
-    modules, wanted = set(), set()
-    for seen in runs:
-        report = probing.Report(
-            missed_modules=dict.fromkeys(seen.modules, ("", "")),
-            missed_files=dict.fromkeys(seen.files, ("", "")),
-        )
-        more_modules, more_files = check.needed(layers, report)
-        modules |= more_modules
-        wanted |= more_files | {path for path in seen.files - files if path in layer.others}
-        asked = {normalize(name) for name in seen.distributions}
-        for dist in layer.dists:
-            if dist.key in asked or not seen.groups.isdisjoint(dist.entry_points):
-                wanted |= set(dist.metadata) - files
-    return modules, wanted
-
-
-def _is_out(layers: bundle.Layers, name: str) -> bool:
-    asked = layers.app.request
-    return selection.is_under(name, (*asked.excludes, *asked.shadowed))
 
 
 def refuse(differences: list[str]) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pants_pyinstaller.driver import contract, exercise_compare, exercise_sides, supervisor
+from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver.errors import DriverError
+from pants_pyinstaller.driver.proof import exercise_compare, exercise_sides, supervisor
 from pants_pyinstaller.testing.freezer import ENVIRONMENT, Freezer, start
 
 MODES = [contract.ONE_FILE, contract.ONE_DIR]
@@ -398,12 +399,12 @@ def test_only_what_every_run_differs_in_is_made_equal() -> None:
 def test_a_supervisor_ends_its_command_when_nobody_waits_for_it(tmp_path: Path) -> None:
     script = (
         "import sys\nsys.path.insert(0, sys.argv[1])\n"
-        "from pants_pyinstaller.driver import supervisor\n"
+        "from pants_pyinstaller.driver.proof import supervisor\n"
         "w = sys.argv[2]\n"
         "supervisor.supervise(['/bin/sh', '-c', 'sleep 86400.75 & touch started; wait'],\n"
         "                     {'PATH': '/usr/bin:/bin'}, w, w + '/out', w + '/err', 600, True, w)\n"
     )
-    package = str(Path(supervisor.__file__).parents[2])
+    package = str(Path(supervisor.__file__).parents[3])
     process = subprocess.Popen(
         [sys.executable, "-c", script, package, str(tmp_path)], env=ENVIRONMENT
     )

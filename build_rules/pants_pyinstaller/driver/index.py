@@ -117,12 +117,10 @@ class Index:
     bootstrap: list[Script]
     rthooks: dict[str, list[str]]
     scripts: dict[str, Script]
-    modes: dict[str, str]
     files: dict[str, File]
     dists: list[Dist]
     missing: dict[str, list[list[str]]]
     contested: dict[str, list[str]]
-    winners: dict[str, list[str]]
     host_libraries: dict[str, dict[str, Any]]
     interpreter_libraries: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)

@@ -8,7 +8,8 @@ import json
 import os
 import zlib
 
-from . import compiled, contract, index
+from . import contract, index
+from .analysis import compiled
 from .progress import step
 
 LEVEL = 6

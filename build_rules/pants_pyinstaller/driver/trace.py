@@ -7,17 +7,16 @@ the dynamic imports for the selection and the proof at once.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from typing import Any
 
-from . import bundle, contract, index, probing, selection
-from .app import App
-from .entries import Entry
+from . import contract, index, outputs
+from .analysis import selection
+from .bundle.contents import Layers, open_code
+from .outputs import App, Entry
 from .progress import step
+from .proof import compare, runs
 
 _TESTS = frozenset({"test", "tests"})
 
@@ -42,34 +41,30 @@ def run(request: contract.TraceRequest) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         step(f"trace: importing {len(names)} modules frozen")
         try:
-            command = probing.frozen_command(layers, work)
-            frozen = probing.run(command, probing.Job(names, dynamic=True), "", work)
+            command = runs.frozen_command(layers, work)
+            frozen = runs.run(command, runs.Job(names, dynamic=True), "", work)
             failed = [name for name in names if frozen.outcomes[name].error is not None]
             step(
                 f"trace: {len(names) - len(failed)} imported; {len(failed)} failed: importing those unfrozen"
             )
-            differences, _ = compare(layers, frozen, failed, request.site, work, [])
+            differences, _ = compare.failures(layers, frozen, failed, request.site, work, [])
         finally:
-            probing.release(work)
+            runs.release(work)
     result: dict[str, Any] = {
         "schema": contract.SCHEMA,
         "dynamic": dynamic_edges(layer, frozen.requests),
         "differences": [vars(item) for item in differences],
     }
-    os.makedirs(request.output, exist_ok=True)
-    with open(
-        os.path.join(request.output, contract.TRACE_RESULT), "w", encoding="utf-8", newline="\n"
-    ) as out:
-        json.dump(result, out, sort_keys=True, indent=1)
+    outputs.write_json(request.output, contract.TRACE_RESULT, result)
     step(
         f"trace: {len(differences)} modules differ, {len(result['dynamic'])} modules import dynamically"
     )
 
 
 def _importable(name: str) -> bool:
-    if name.endswith(".__main__") or selection.is_under(name, probing.NEVER_IMPORTED):
+    if name.endswith(".__main__") or selection.is_under(name, runs.NEVER_IMPORTED):
         return False
-    if not probing.DEMONSTRATIONS.isdisjoint(name.lower().split(".")):
+    if not runs.DEMONSTRATIONS.isdisjoint(name.lower().split(".")):
         return False
     return not (sys.platform != "win32" and name in ("nt", "winreg", "msvcrt"))
 
@@ -84,7 +79,7 @@ def _unused_tests(layer: index.Index) -> set[str]:
     return {name for name in tests if not selection.is_under(name, used & tests)}
 
 
-def whole(layer_path: str, layer: index.Index) -> bundle.Layers:
+def whole(layer_path: str, layer: index.Index) -> Layers:
     """A bundle of everything that the layer holds, without any application."""
     chosen = selection.Selection(
         modules=[
@@ -95,20 +90,7 @@ def whole(layer_path: str, layer: index.Index) -> bundle.Layers:
         dists=list(range(len(layer.dists))),
     )
     nothing = App(contract.SCHEMA, Entry("", ""), {}, [], {}, [], {})
-    return bundle.Layers(layer_path, "", layer, nothing, bundle.open_code(layer_path), b"", chosen)
-
-
-def resources_of(layer: index.Index, files: Iterable[str]) -> list[tuple[str, str]]:
-    """(package, path below it) of the data files that belong to regular packages."""
-    found = []
-    for dest in files:
-        item = layer.files[dest]
-        if item.kind == "data" and item.owner >= 0 and item.module >= 0:
-            package = layer.names[item.module]
-            prefix = package.replace(".", "/") + "/"
-            if layer.nodes[item.module].kind == "package" and dest.startswith(prefix):
-                found.append((package, dest[len(prefix) :]))
-    return found
+    return Layers(layer_path, "", layer, nothing, open_code(layer_path), b"", chosen)
 
 
 def dynamic_edges(layer: index.Index, requests: set[tuple[str, str]]) -> dict[str, list[str]]:
@@ -126,38 +108,3 @@ def dynamic_edges(layer: index.Index, requests: set[tuple[str, str]]) -> dict[st
         if target not in node.edges and not importer.startswith(name + "."):
             found.setdefault(importer, set()).add(name)
     return {importer: sorted(names) for importer, names in sorted(found.items())}
-
-
-def compare(
-    layers: bundle.Layers,
-    frozen: probing.Report,
-    names: list[str],
-    site: str,
-    work: str,
-    roots: list[str],
-) -> tuple[list[probing.Difference], dict[str, probing.Outcome]]:
-    """Differences among ``names``, which failed frozen, after importing them unfrozen; and those that fail there too.
-
-    Imports in one process influence each other, so what differs is tried once more, each in a process of its own.
-    """
-    alike: dict[str, probing.Outcome] = {}
-    if not names:
-        return [], alike
-    command = probing.unfrozen_command(layers.layer_path, layers.layer, site, roots, work)
-    unfrozen = probing.run(command, probing.Job(names, record=False), os.path.realpath(site), work)
-    found = []
-    bundle_command = [
-        os.path.join(work, "bundle", "probe.exe" if sys.platform == "win32" else "probe")
-    ]
-    for name in names:
-        if probing.same(frozen.outcomes[name].error, unfrozen.outcomes[name].error):
-            alike[name] = unfrozen.outcomes[name]
-            continue
-        alone = probing.Job([name], record=False)
-        one = probing.run(bundle_command, alone, "", work).outcomes[name]
-        other = probing.run(command, alone, os.path.realpath(site), work).outcomes[name]
-        if not probing.same(one.error, other.error) and one.error is not None:
-            found.append(probing.explain(name, other, one))
-        elif one.error is not None:
-            alike[name] = other
-    return found, alike

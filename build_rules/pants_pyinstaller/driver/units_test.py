@@ -16,21 +16,20 @@ from typing import Any
 
 import pytest
 
-from pants_pyinstaller.driver import (
+from pants_pyinstaller.driver import contract, index, trace
+from pants_pyinstaller.driver.analysis import (
     compiled,
     conflicts,
-    contract,
     distributions,
-    index,
     interpreter,
     natives,
     preflight,
-    probing,
     selection,
-    trace,
-    version_info,
 )
+from pants_pyinstaller.driver.bundle import version_resource
 from pants_pyinstaller.driver.errors import DriverError
+from pants_pyinstaller.driver.outputs import Wanted
+from pants_pyinstaller.driver.proof import compare, runs
 from pants_pyinstaller.testing.freezer import DRIVER
 from pants_pyinstaller.testing.wheels import install, make_wheel
 
@@ -53,12 +52,10 @@ def _index(edges: dict[str, list[str]], **fields: object) -> index.Index:
         "bootstrap": [],
         "rthooks": {},
         "scripts": {},
-        "modes": {},
         "files": {"libpython.so": index.File("binary"), "base_library.zip": index.File("data")},
         "dists": [],
         "missing": {},
         "contested": {},
-        "winners": {},
         "host_libraries": {},
         **fields,
     }
@@ -67,9 +64,9 @@ def _index(edges: dict[str, list[str]], **fields: object) -> index.Index:
 
 def test_selection_is_the_closure_without_excludes() -> None:
     layer = _index({"a": ["b"], "b": ["c"], "c": [], "d": [], "b.sub": ["d"]})
-    wanted = selection.Wanted(modules=frozenset({"a"}))
+    wanted = Wanted(modules=frozenset({"a"}))
     assert selection.select(layer, wanted, {}).modules == ["a", "b", "c"]
-    without = selection.Wanted(modules=frozenset({"a"}), excludes=("b",))
+    without = Wanted(modules=frozenset({"a"}), excludes=("b",))
     assert selection.select(layer, without, {}).modules == ["a"]
     dynamic = selection.select(layer, wanted, {"c": ["b.sub"]})
     assert dynamic.modules == ["a", "b", "b.sub", "c", "d"]
@@ -87,7 +84,7 @@ def test_libraries_of_selected_files_come_along() -> None:
     }
     layer = _index({"a": []}, files=files)
     layer.nodes[0].files = ["a.so"]
-    chosen = selection.select(layer, selection.Wanted(modules=frozenset({"a"})), {})
+    chosen = selection.select(layer, Wanted(modules=frozenset({"a"})), {})
     assert chosen.files == ["a.so", "base_library.zip", "libpython.so", "libx.so", "liby.so"]
 
 
@@ -117,7 +114,6 @@ def test_files_that_two_distributions_install_differently(tmp_path: Path) -> Non
         )
     found = distributions.read_distributions(str(site))
     assert conflicts.contested_files(str(site), found) == {"both/thing.py": ["one", "two"]}
-    assert conflicts.required_by("one", found) == ["two 1.0"]
 
 
 def test_stripped_library_with_misaligned_segment_is_not_sound() -> None:
@@ -152,12 +148,12 @@ def test_broken_objdump_stops_before_anything_is_built(
 
 
 def test_a_process_that_only_lacks_a_processor_does_not_hang() -> None:
-    late = probing.PATIENCE + 1
-    assert probing.is_stuck(late, 0.1)  # it waits
-    assert probing.is_stuck(late, late)  # it runs in circles
-    assert not probing.is_stuck(late, probing.PATIENCE / 3)
-    assert not probing.is_stuck(probing.PATIENCE - 1, 0.0)
-    assert probing.is_stuck(late, None)
+    late = runs.PATIENCE + 1
+    assert runs.is_stuck(late, 0.1)  # it waits
+    assert runs.is_stuck(late, late)  # it runs in circles
+    assert not runs.is_stuck(late, runs.PATIENCE / 3)
+    assert not runs.is_stuck(runs.PATIENCE - 1, 0.0)
+    assert runs.is_stuck(late, None)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -165,12 +161,12 @@ def test_cpu_time_of_another_process() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
             end = time.monotonic() + 60
-            while not probing.cpu_seconds(busy.pid) and time.monotonic() < end:
+            while not runs.cpu_seconds(busy.pid) and time.monotonic() < end:
                 time.sleep(0.05)
-            assert probing.cpu_seconds(busy.pid)
+            assert runs.cpu_seconds(busy.pid)
         finally:
             busy.kill()
-    assert probing.cpu_seconds(busy.pid) is None
+    assert runs.cpu_seconds(busy.pid) is None
 
 
 def test_a_request_survives_its_json() -> None:
@@ -187,14 +183,14 @@ def test_a_spawned_worker_finds_the_driver() -> None:
     folder = DRIVER.name
     script = (
         f"import runpy, sys; runpy.run_path({str(DRIVER / '__main__.py')!r}, run_name='__mp_main__'); "
-        f"import {folder}.compiled; print({folder}.compiled._build.__module__, {str(DRIVER)!r} in sys.path)"
+        f"import {folder}.analysis.compiled as module; print(module._build.__module__, {str(DRIVER)!r} in sys.path)"
     )
 
     done = subprocess.run(
         [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False
     )
 
-    assert (done.stdout, done.stderr) == (f"{folder}.compiled False\n", "")
+    assert (done.stdout, done.stderr) == (f"{folder}.analysis.compiled False\n", "")
 
 
 @pytest.mark.parametrize(
@@ -213,10 +209,10 @@ def test_a_spawned_worker_finds_the_driver() -> None:
     ],
 )
 def test_outcomes_differ_by_more_than_where_files_lie(one: str, other: str, same: bool) -> None:
-    assert probing.same(("ImportError", one), ("ImportError", other)) is same
+    assert compare.same(("ImportError", one), ("ImportError", other)) is same
 
 
-def unfrozen(folder: Path, files: dict[str, str], job: probing.Job) -> probing.Report:
+def unfrozen(folder: Path, files: dict[str, str], job: runs.Job) -> runs.Report:
     """What the recorder says of `job` over a site directory with these files."""
     site, layer, work = folder / "site", folder / "layer", folder / "work"
     for path, text in files.items():
@@ -225,10 +221,10 @@ def unfrozen(folder: Path, files: dict[str, str], job: probing.Job) -> probing.R
     for created in (layer, work):
         created.mkdir()
     (layer / contract.LAYER_MODULES).write_bytes(b"\0")
-    command = probing.unfrozen_command(
+    command = runs.unfrozen_command(
         str(layer), types.SimpleNamespace(optimize=1, nodes=[]), str(site), [], str(work)
     )
-    return probing.run(command, job, str(site), str(work))
+    return runs.run(command, job, str(site), str(work))
 
 
 def test_the_unfrozen_side_does_what_pth_files_say(tmp_path: Path) -> None:
@@ -238,7 +234,7 @@ def test_the_unfrozen_side_does_what_pth_files_say(tmp_path: Path) -> None:
         "elsewhere/moved.py": "import sys; sys.bootstrapped\n",
     }
 
-    report = unfrozen(tmp_path, files, probing.Job(["moved"], record=False))
+    report = unfrozen(tmp_path, files, runs.Job(["moved"], record=False))
 
     assert report.outcomes["moved"].error is None
 
@@ -251,7 +247,7 @@ def test_a_module_that_ends_the_process_costs_no_other_its_imports(tmp_path: Pat
         "last.py": "",
     }
 
-    report = unfrozen(tmp_path, files, probing.Job(["asks", "ends", "last"], dynamic=True))
+    report = unfrozen(tmp_path, files, runs.Job(["asks", "ends", "last"], dynamic=True))
 
     assert report.outcomes["ends"].error == ("end of the process", "exit code 3")
     assert report.outcomes["last"].error is None
@@ -304,7 +300,7 @@ def test_a_dynamic_import_belongs_to_the_module_that_asked(
 ) -> None:
     files = {**HELPERS, "asks.py": f"import helpers\n{call}\n"}
 
-    report = unfrozen(tmp_path, files, probing.Job(["asks"], dynamic=True))
+    report = unfrozen(tmp_path, files, runs.Job(["asks"], dynamic=True))
 
     assert report.outcomes["asks"].error is None
     assert {found for found in report.requests if found[1] == expected[1]} == {expected}
@@ -326,7 +322,7 @@ def test_who_asked_is_found_without_touching_what_it_was_given(tmp_path: Path) -
         ),
     }
 
-    report = unfrozen(tmp_path, files, probing.Job(["asks"], dynamic=True))
+    report = unfrozen(tmp_path, files, runs.Job(["asks"], dynamic=True))
 
     assert report.outcomes["asks"].error is None
     assert ("asks", "target") in report.requests
@@ -335,7 +331,7 @@ def test_who_asked_is_found_without_touching_what_it_was_given(tmp_path: Path) -
 def test_a_missed_module_is_said_of_the_module_that_asked(tmp_path: Path) -> None:
     files = {**HELPERS, "asks.py": "import helpers\nhelpers.by_address('absent:thing')\n"}
 
-    report = unfrozen(tmp_path, files, probing.Job(["asks"], dynamic=True))
+    report = unfrozen(tmp_path, files, runs.Job(["asks"], dynamic=True))
 
     assert report.missed_modules["absent"] == ("asks", "asks")
 
@@ -356,13 +352,13 @@ def test_a_missed_module_is_said_of_the_module_that_asked(tmp_path: Path) -> Non
 def test_windows_compares_versions_by_four_numbers(
     version: str, numbers: tuple[int, int, int, int]
 ) -> None:
-    assert version_info.numbers(version) == numbers
+    assert version_resource.numbers(version) == numbers
 
 
 def test_an_executables_properties_come_from_the_build_information() -> None:
     info = {"version": "1.2.3", "commit": "abc", "company": "ACME", "ticket": "T-1"}
 
-    assert version_info.strings("tool", info) == {
+    assert version_resource.strings("tool", info) == {
         "Comments": "commit abc",
         "CompanyName": "ACME",
         "FileDescription": "tool",
@@ -377,16 +373,16 @@ def test_an_executables_properties_come_from_the_build_information() -> None:
 _COMPILE = """
 import hashlib, marshal, sys
 sys.path.insert(0, sys.argv[1])
-from pants_pyinstaller.driver import compiled
+from pants_pyinstaller.driver.analysis import compiled
 kept = compile(sys.argv[2], "other.py", "exec")
 text = "def a(x): return x in {'qx_one', 'qx_two'}\\ndef b(x): return x in {'qx_one', 'qx_two'} or 5\\n"
-for compiler in (compiled.compile_alike, lambda text, name: compile(text, name, "exec")):
+for compiler in (compiled.compile_reproducibly, lambda text, name: compile(text, name, "exec")):
     print(hashlib.sha256(marshal.dumps(compiler(text, "same.py"))).hexdigest())
 """
 
 
 def test_code_is_the_same_whatever_was_compiled_before() -> None:
-    root = str(Path(compiled.__file__).parents[2])
+    root = str(Path(compiled.__file__).parents[3])
     said = [
         subprocess.run(
             [sys.executable, "-c", _COMPILE, root, before], capture_output=True, text=True

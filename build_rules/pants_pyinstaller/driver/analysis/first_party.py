@@ -1,0 +1,286 @@
+"""The application's own modules: found, compiled, and their imports resolved against the layer."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import DriverError
+from ..index import Index
+from . import compiled, entry_points, scan, selection
+from .distributions import module_of
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_NO_DATA_NAMES = ("BUILD", "BUILD.pants", "py.typed", ".gitignore", "conftest.py")
+_NO_DATA_SUFFIXES = (".py", ".pyc", ".pyi", ".so", ".pyd")
+
+
+@dataclass
+class Source:
+    """One first-party module.
+
+    :param kind: "module", "package", "namespace" or "extension".
+    :param path: in the sandbox; "" for a namespace.
+    :param dest: path below its source root.
+    :param blob: compressed code, empty for an extension or a namespace.
+    :param constants: its short string constants.
+    :param text: its source.
+    """
+
+    name: str
+    kind: str
+    path: str
+    dest: str
+    blob: bytes
+    scan: scan.Scan
+    constants: frozenset[str] = frozenset()
+    text: bytes = b""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An import that nothing provides: who imports what, and how (see ``scan.Flags``)."""
+
+    name: str
+    importer: str
+    how: str
+
+
+def read_sources(roots: Sequence[str], optimize: int) -> tuple[dict[str, Source], dict[str, str]]:
+    """First-party modules by name, and data files: destination -> path. Earlier roots win.
+
+    :raises DriverError: a file that does not compile.
+    """
+    sources: dict[str, Source] = {}
+    data: dict[str, str] = {}
+    for root in roots:
+        for directory, names, files in os.walk(root, followlinks=True):
+            names[:] = sorted(name for name in names if name != "__pycache__")
+            for file in sorted(files):
+                path = os.path.join(directory, file)
+                dest = os.path.relpath(path, root).replace(os.sep, "/")
+                name = module_of(dest)
+                if name is not None:
+                    known = sources.get(name)
+                    if (
+                        known is None
+                        or known.kind == "namespace"
+                        or _is_twin(known, path)  # a package hides the module beside it
+                    ):
+                        sources[name] = _source(name, path, dest, optimize)
+                elif file not in _NO_DATA_NAMES and not file.endswith(_NO_DATA_SUFFIXES):
+                    data.setdefault(dest, path)
+    for name in list(sources):
+        parent = name.rpartition(".")[0]
+        while parent and parent not in sources:
+            sources[parent] = Source(parent, "namespace", "", "", b"", scan.Scan((), frozenset()))
+            parent = parent.rpartition(".")[0]
+    return sources, data
+
+
+def _is_twin(module: Source, path: str) -> bool:
+    """Whether ``path`` is the package beside ``module`` that has its name."""
+    folder, file = os.path.split(path)
+    return (
+        file == "__init__.py"
+        and module.kind != "package"
+        and folder == os.path.join(os.path.dirname(module.path), module.name.rpartition(".")[2])
+    )
+
+
+def _source(name: str, path: str, dest: str, optimize: int) -> Source:
+    if not path.endswith(".py"):
+        return Source(name, "extension", path, dest, b"", scan.Scan((), frozenset()))
+    with open(path, "rb") as file:
+        text = file.read()
+    code, result = compiled.compile_module(text, dest, optimize)
+    if code is None:
+        try:
+            compile(text, path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            place = f"{path}:{error.lineno}" if isinstance(error, SyntaxError) else path
+            raise DriverError(f"{place}: {getattr(error, 'msg', error)}") from None
+    kind = "package" if dest.endswith("__init__.py") else "module"
+    assert code is not None
+    return Source(
+        name,
+        kind,
+        path,
+        dest,
+        zlib.compress(marshal.dumps(code), compiled.PYZ_LEVEL),
+        result,
+        frozenset(scan.constants(code)),
+        text,
+    )
+
+
+def resolve_imports(
+    sources: Mapping[str, Source], index: Index, shadowed: Iterable[str]
+) -> tuple[set[str], list[Missing]]:
+    """Modules of the layer that first-party code imports, and imports that nothing provides."""
+    known_shadowed = set(shadowed)
+    wanted: set[str] = set()
+    missing: list[Missing] = []
+    for source in sources.values():
+        found, absent = imports_of(source, sources, index, known_shadowed)
+        wanted |= found
+        if absent:
+            missing.extend(_describe(source, absent))
+    return wanted, missing
+
+
+def imports_of(
+    source: Source, sources: Mapping[str, Source], index: Index, shadowed: set[str]
+) -> tuple[set[str], set[str]]:
+    """Names of the layer that ``source`` imports, and names that do not exist."""
+    wanted: set[str] = set()
+    absent: set[str] = set()
+
+    def exists(name: str) -> bool:
+        if name in sources:
+            return True
+        return name.partition(".")[0] not in shadowed and index.is_present(name)
+
+    def follow(name: str) -> bool:
+        """Add ``name`` and its parents; False (and noted) where one does not exist."""
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            part = ".".join(parts[:end])
+            if not exists(part):
+                parent = index.node(".".join(parts[: end - 1])) if end > 1 else None
+                if parent is not None and parent.kind in (
+                    "runtime",
+                    "alias",
+                    "extension",
+                    "builtin",
+                ):
+                    return True  # a module that makes its submodules itself
+                absent.add(part)
+                return False
+            if part not in sources:
+                wanted.add(part)
+        return True
+
+    for base, attributes in absolute_imports(source):
+        if follow(base):
+            for attribute in attributes:
+                if exists(f"{base}.{attribute}"):
+                    follow(f"{base}.{attribute}")
+    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+    for name in source.scan.dynamic:
+        if not name.startswith(".") and exists(name):
+            follow(name)
+    known_groups = {group for dist in index.dists for group in dist.entry_points}
+    for group in entry_points.finder(known_groups)(source.text, True):
+        for _, modules in selection.plugins_of_group(index, group):
+            wanted.update(name for name in modules if exists(name))
+    for prefix in source.scan.prefixes:
+        whole = package + prefix if prefix.startswith(".") else prefix
+        parent = whole.rpartition(".")[0]
+        wanted.update(
+            name
+            for name in index.names
+            if name.startswith(whole) and name.rpartition(".")[0] == parent and exists(name)
+        )
+    if source.scan.loads or any(
+        base in sources and sources[base].scan.loads
+        for found in absolute_imports(source)
+        for base in (found[0], *(f"{found[0]}.{attribute}" for attribute in found[1]))
+    ):
+        for text in source.constants:
+            name, colon, _ = text.partition(":")
+            while "." in name and not exists(name) and not colon:
+                name = name.rpartition(".")[0]
+            if _MODULE.fullmatch(name) and name not in sources and exists(name):
+                node = index.node(name)
+                if node is not None and node.owner >= 0:
+                    wanted.add(name)
+    for name in source.scan.iterated:
+        prefix = (package if name == "." else name) + "."
+        for candidate in index.names:
+            if (
+                candidate.startswith(prefix)
+                and "." not in candidate[len(prefix) :]
+                and exists(candidate)
+            ):
+                wanted.add(candidate)
+    return wanted, absent
+
+
+def without(
+    sources: Mapping[str, Source], unfollowed: Mapping[str, Iterable[str]]
+) -> dict[str, Source]:
+    """``sources`` less the imports that hooks take away (``excludedimports``).
+
+    :param unfollowed: first-party module -> modules whose import by it, or by a module below it, does not count.
+    """
+    found = dict(sources)
+    for name, source in sources.items():
+        out = unfollowed_by(name, unfollowed)
+        if not out:
+            continue
+        package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+        kept = []
+        for item in source.scan.imports:
+            for base, attributes in absolute_imports(_probe(source, item)):
+                if not selection.is_under(base, out):
+                    left = [text for text in attributes if f"{base}.{text}" not in out]
+                    kept.append(
+                        scan.Import(base, tuple(left) if item.attributes else None, 0, item.star)
+                    )
+        dynamic = tuple(text for text in source.scan.dynamic if not selection.is_under(text, out))
+        iterated = tuple(
+            text
+            for text in source.scan.iterated
+            if not selection.is_under(package if text == "." else text, out)
+        )
+        changed = source.scan._replace(imports=tuple(kept), dynamic=dynamic, iterated=iterated)
+        found[name] = replace(source, scan=changed)
+    return found
+
+
+def unfollowed_by(module: str, unfollowed: Mapping[str, Iterable[str]]) -> set[str]:
+    """What ``module`` imports in vain: see ``without``."""
+    return {
+        gone
+        for owner, names in unfollowed.items()
+        if selection.is_under(module, (owner,))
+        for gone in names
+    }
+
+
+def _probe(source: Source, item: scan.Import) -> Source:
+    return Source(source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset()))
+
+
+def absolute_imports(source: Source) -> list[tuple[str, tuple[str, ...]]]:
+    """(module, attributes) of each import statement, relative ones made absolute."""
+    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+    found = []
+    for item in source.scan.imports:
+        base = item.name
+        if item.level:
+            parts = package.split(".") if package else []
+            if item.level - 1 > len(parts):
+                continue
+            kept = parts[: len(parts) - item.level + 1]
+            base = ".".join([*kept, *([item.name] if item.name else [])])
+        if base:
+            found.append((base, item.attributes or ()))
+    return found
+
+
+def _describe(source: Source, absent: set[str]) -> list[Missing]:
+    with open(source.path, "rb") as file:
+        flagged = scan.imports_with_flags(file.read())
+    how: dict[str, str] = {}
+    for item, flags in flagged:
+        for base, _ in absolute_imports(_probe(source, item)):
+            parts = base.split(".")
+            for end in range(1, len(parts) + 1):
+                how.setdefault(".".join(parts[:end]), flags.describe())
+    return [Missing(name, source.name, how.get(name, "top-level")) for name in sorted(absent)]

@@ -1,0 +1,53 @@
+"""LAYER_LICENCES: the licence texts of everything that a layer may bring into a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from .. import contract
+from . import distributions, interpreter, natives
+from .resolve import Resolve
+
+
+def write(
+    resolve: Resolve, request: contract.LayerRequest, host: Mapping[str, dict[str, Any]]
+) -> None:
+    texts: dict[str, Any] = {
+        "distributions": {},
+        "packages": {},
+        "interpreter": [],
+        "interpreter_libraries": interpreter.own_libraries()["texts"],
+    }
+    for distribution in resolve.dists:
+        found = []
+        for path in distribution.licence_files:
+            with open(os.path.join(resolve.site, path), encoding="utf-8", errors="replace") as file:
+                found.append({"file": path.rsplit("/", 1)[-1], "text": file.read()})
+        texts["distributions"][distribution.key] = found
+    for package in sorted({item["package"] for item in host.values() if item["package"]}):
+        texts["packages"][package] = natives.host_licence(package)
+    tool = os.path.realpath(request.tool)
+    for item in distributions.read_distributions(tool):
+        if item.key == "pyinstaller":
+            texts["bootloader"] = []
+            for path in item.licence_files:
+                with open(os.path.join(tool, path), encoding="utf-8", errors="replace") as file:
+                    texts["bootloader"].append(
+                        {"file": path.rsplit("/", 1)[-1], "text": file.read()}
+                    )
+    candidates = [
+        os.path.join(root, name) for root in resolve.library for name in ("LICENSE.txt", "LICENSE")
+    ]
+    candidates += [os.path.join(sys.base_prefix, name) for name in ("LICENSE.txt", "LICENSE")]
+    for path in candidates:
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                texts["interpreter"].append({"file": "LICENSE.txt", "text": file.read()})
+            break
+    target = os.path.join(request.output, contract.LAYER_LICENCES)
+    with open(target, "w", encoding="utf-8", newline="\n") as out:
+        json.dump(texts, out, sort_keys=True)

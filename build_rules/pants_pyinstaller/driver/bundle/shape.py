@@ -1,0 +1,201 @@
+"""The shape that ships: a selection written as one file or as a directory, for users and for proofs alike.
+
+``parts`` and ``write_directory`` are what ``assemble`` makes the product of. ``probe`` makes the same of the same
+inputs for a proof, cheaply: nothing is compressed again, a directory's files are hard links, and the executable is the
+plain bootloader with the archive appended, which does with it what it does in the shipped one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from .. import contract
+from ..analysis import pyinstaller
+from ..errors import DriverError
+from . import archive, head, lazy, runtime, tree
+from .contents import Layers
+
+_NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
+
+
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode.
+
+    :raises DriverError: neither ONE_FILE nor ONE_DIR.
+    """
+    if mode not in (contract.ONE_FILE, contract.ONE_DIR):
+        raise DriverError(f"mode must be {contract.ONE_FILE} or {contract.ONE_DIR}, not {mode!r}")
+
+
+def parts(
+    layers: Layers,
+    mode: str,
+    pack: str | None,
+    options: Iterable[str],
+    *,
+    entry: Sequence[archive.Part] = (),
+    first: Sequence[archive.Part] = (),
+    extra: Iterable[archive.PyzEntry] = (),
+    early: Mapping[str, Sequence[str]] | None = None,
+    data: Mapping[str, str] | None = None,
+    build_info: bytes | None = None,
+) -> list[archive.Part]:
+    """Everything that the executable's archive holds; in a one-file executable that includes the files.
+
+    :param pack: output directory of ``pack``, for ONE_FILE alone.
+    :param options: OPTION entries of the bootloader (``head.options``).
+    :param entry: replaces the application's entry script (see ``head.entry_parts``).
+    :param first: scripts that run before the first runtime hook.
+    :param extra: modules in the PYZ besides the selection and the application's own, which they replace.
+    :param early: see ``runtime.Packed``.
+    :param data: further files: destination -> path.
+    :raises DriverError: ONE_FILE without ``pack``.
+    """
+    check_mode(mode)
+    pyz = head.pyz(layers, extra)
+    if mode == contract.ONE_DIR:
+        return head.parts(layers, options, pyz, False, entry, first=first)
+    packed = _Packed(pack)
+    modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
+    appendix, places = _appendix(modules, packed, len(pyz))
+    coming = {
+        name: [item for item in found if item in modules] for name, found in (early or {}).items()
+    }
+    files = _file_parts(layers, packed, set(places), build_info)
+    library = _place(files, "base_library.zip", len(pyz) + len(appendix))
+    stay = runtime.Packed(modules, places, coming, library)
+    first_parts = head.parts(layers, options, pyz + appendix, True, entry, stay, first)
+    for dest, path in sorted((data or {}).items()):
+        with open(path, "rb") as file:
+            files.append(archive.packed(dest.replace("/", os.sep), "x", file.read(), 1))
+    return first_parts + files
+
+
+def probe(
+    layers: Layers,
+    directory: str,
+    mode: str,
+    pack: str | None,
+    entry: Sequence[archive.Part] = (),
+    *,
+    name: str = "probe",
+    contents: str = contract.CONTENTS,
+    options: Sequence[str] = (),
+    first: Sequence[archive.Part] = (),
+    extra: Iterable[archive.PyzEntry] = (),
+    early: Mapping[str, Sequence[str]] | None = None,
+    data: Mapping[str, str] | None = None,
+) -> str:
+    """Write an executable for a proof below ``directory``, which must not exist; returns its path.
+
+    :param name: file name of the executable, without ``.exe``.
+    :param contents, options: as ``head.options`` takes them.
+    """
+    windows = sys.platform == "win32"
+    os.makedirs(directory)
+    found = parts(
+        layers,
+        mode,
+        pack,
+        head.options(options, optimize=layers.layer.optimize, contents=contents),
+        entry=entry,
+        first=first,
+        extra=extra,
+        early=early,
+        data=data,
+    )
+    if mode == contract.ONE_DIR:
+        root = os.path.join(directory, contents)
+        tree.stage(layers, root)
+        for dest, source in (data or {}).items():
+            target = os.path.join(root, *dest.split("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(source, target)
+    path = os.path.join(directory, name + (".exe" if windows else ""))
+    shutil.copyfile(pyinstaller.bootloader(layers.layer_path, windows), path)
+    with open(path, "ab") as out:
+        archive.write_carchive(out, found, layers.layer.python_library)
+    os.chmod(path, 0o755)
+    return path
+
+
+class _Packed:
+    """The layer's packed files, opened."""
+
+    def __init__(self, pack: str | None) -> None:
+        if pack is None:
+            raise DriverError("a one-file executable needs the layer's packed files")
+        with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
+            self.table: dict[str, list[int]] = json.load(file)["files"]
+        with open(os.path.join(pack, contract.PACK_BLOB), "rb") as blob:
+            self.blob = memoryview(blob.read())
+
+    def stream(self, dest: str) -> memoryview:
+        """The zlib stream of a file."""
+        offset, length, _ = self.table[dest]
+        return self.blob[offset : offset + length]
+
+    def size(self, dest: str) -> int:
+        """Bytes of a file once unpacked."""
+        return self.table[dest][2]
+
+
+def _appendix(
+    modules: dict[str, list[str]], packed: _Packed, start: int
+) -> tuple[bytes, dict[str, tuple[int, int, int]]]:
+    """Streams of the lazy files one after the other, and where each lies when the first is at ``start``."""
+    places: dict[str, tuple[int, int, int]] = {}
+    streams = []
+    for dest in sorted({dest for wanted in modules.values() for dest in wanted}):
+        stream = packed.stream(dest)
+        places[dest] = (start, len(stream), packed.size(dest))
+        streams.append(stream)
+        start += len(stream)
+    return b"".join(streams), places
+
+
+def _place(parts: Sequence[archive.Part], name: str, start: int) -> tuple[int, int, int]:
+    """Where the stream of one of ``parts`` lies when the first is at ``start``, as in ``_appendix``."""
+    for part in parts:
+        if part.name == name:
+            return start, len(part.data), part.size
+        start += len(part.data)
+    raise KeyError(name)
+
+
+def _file_parts(
+    layers: Layers, packed: _Packed, lazy_files: set[str], build_info: bytes | None
+) -> list[archive.Part]:
+    """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
+    own = set(layers.app.files)
+    found = []
+    for dest in layers.chosen.files:
+        item = layers.layer.files[dest]
+        if (
+            dest in own
+            or dest in lazy_files
+            or (dest == contract.BUILD_INFO and build_info is not None)
+        ):
+            continue
+        name = dest.replace("/", os.sep)
+        if item.kind == "symlink":
+            found.append(archive.plain(name, "n", item.target.encode() + b"\0"))
+            continue
+        kind = "b" if item.kind == "binary" or item.executable else "x"
+        if dest in layers.layer.others:
+            with open(layers.path_of(dest), "rb") as file:
+                found.append(archive.packed(name, kind, file.read(), 6))
+            continue
+        found.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
+    for dest, executable_bit in layers.app.files.items():
+        with open(layers.own_path(dest), "rb") as file:
+            data = file.read()
+        kind = "b" if executable_bit or dest.endswith(_NATIVE_SUFFIXES) else "x"
+        found.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))
+    if build_info is not None:
+        found.append(archive.packed(contract.BUILD_INFO, "x", build_info))
+    return sorted(found, key=lambda part: (part.kind, part.name))
