@@ -20,10 +20,11 @@ import json
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from release.errors import ReleaseError
 from release.files import write_text
+from release.manifest import Manifest
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,50 +35,6 @@ PROVENANCE_ENDING = ".intoto.json"
 class _Model(BaseModel):
     # A packager may say more than is read here.
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
-
-
-class FloorEvidence(_Model):
-    """The oldest system that everything inside runs on, e.g. glibc 2.36."""
-
-    system: str
-    version: str = Field(pattern=r"^\d+(\.\d+)*$")
-
-
-class Interpreter(_Model):
-    version: str
-    implementation: str = "CPython"
-    sha256: str | None = None
-
-
-class Distribution(_Model):
-    """A distribution that is inside; `size` in bytes, where the packager knows its share."""
-
-    name: str
-    version: str
-    license_expression: str | None = Field(
-        default=None, validation_alias=AliasChoices("license_expression", "license")
-    )
-    size: int | None = None
-    sha256: str | None = None
-
-
-class HostLibrary(_Model):
-    name: str
-    sha256: str | None = None
-    package: str | None = None
-
-
-class Manifest(_Model):
-    """What a packager says of its executable; sizes in bytes."""
-
-    schema_: Literal[1] = Field(alias="schema")
-    platform: str | None = None
-    interpreter: Interpreter | None = None
-    distributions: list[Distribution] = []
-    host_libraries: list[HostLibrary] = []
-    build_info: dict[str, str] = {}
-    floor: FloorEvidence | None = None
-    unpacked_size: int | None = None
 
 
 class ExecutableEvidence(_Model):

@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from release.manifest import Floor
 from release.platforms import PLATFORMS, Platform, archive_name
 
 MB = 1_000_000
 
 NOTICES_NAME = "THIRD_PARTY_NOTICES.txt"
-
-
-@dataclass(frozen=True)
-class Floor:
-    """The oldest system that an executable runs on: `glibc 2.36`, `macOS 11.0`, `Windows 6.0`."""
-
-    system: str
-    version: str
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        return tuple(int(part) for part in self.version.split("."))
-
-    def __str__(self) -> str:
-        return f"{self.system} {self.version}"
 
 
 @dataclass(frozen=True)

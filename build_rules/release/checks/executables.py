@@ -8,7 +8,7 @@ from pathlib import Path
 import lief
 
 from release.errors import ReleaseError
-from release.project import Floor
+from release.manifest import Floor
 
 # A damaged file is reported by whoever asked, in the words of this module.
 lief.logging.disable()

@@ -28,9 +28,10 @@ from release.evidence import (
     notarisation_path,
     rebuild_path,
 )
+from release.manifest import Floor
 from release.pack.archives import ArchiveMember, extract_member, file_sha256, read_members
 from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line, host_platform_name
-from release.project import Floor, Project
+from release.project import Project
 from release.signing import authenticode, pe
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class ArchiveFacts:
         for inside in self.evidence.executables:
             if inside.manifest is None or inside.manifest.floor is None:
                 return None
-            known.append(Floor(inside.manifest.floor.system, inside.manifest.floor.version))
+            known.append(inside.manifest.floor)
         return max(known, key=lambda floor: floor.order, default=None)
 
     @property
@@ -225,7 +226,7 @@ def check_evidence(facts: ArchiveFacts, version: str, executable: str) -> list[D
     if inside.manifest is None:
         defects.append(Defect(facts.name, f"{about} has no manifest of {executable}"))
     else:
-        said = inside.manifest.build_info.get("version")
+        said = inside.manifest.build_info.version
         expect(f"that {executable} is version", said, version)
     return defects
 

@@ -12,9 +12,10 @@ import pytest
 from release.checks import verify
 from release.checks.verify import VerifyOptions
 from release.errors import ReleaseError
+from release.manifest import Floor
 from release.plan import asset_names
 from release.platforms import PLATFORMS, host_platform_name
-from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Floor, Project
+from release.project import AGENT_RUNNER, NOTICES_NAME, Budget, Project
 from release.testing import stand_ins
 from release.testing.stand_ins import pack, write_archive, write_checksum
 

@@ -1,6 +1,6 @@
 """`python -m release.describe SPECIFICATION.json`: writes an archive's SBOM and provenance.
 
-Exit codes: 0 both were written; 1 something inside must not be given away, or can't be described.
+Exit codes: 0 both were written; 1 something inside cannot be distributed or described.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from release.describe.errors import DescriptionError
 from release.describe.licenses import EMPTY, problems, read_policy
 from release.describe.provenance import provenance
 from release.describe.sbom import sbom
-from release.describe.subject import locked_files, parse_subject
+from release.describe.subject import Specification, locked_files
+from release.errors import ReleaseError
+from release.typed_json import parse
 
 _LIBRARY = "cyclonedx-python-lib"
 
@@ -28,22 +29,21 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 
 def describe(specification: Path) -> None:
-    """Raises DescriptionError before anything is written."""
-    data = json.loads(specification.read_text(encoding="utf-8"))
-    subject = parse_subject(data)
+    """Raises ReleaseError before anything is written."""
+    subject = parse(Specification, specification.name, specification.read_bytes())
     subject = replace(subject, tools={**subject.tools, _LIBRARY: version(_LIBRARY)})
-    policy = EMPTY if data["policy"] is None else read_policy(Path(data["policy"]))
+    policy = EMPTY if subject.policy is None else read_policy(Path(subject.policy))
     wrong = problems(subject.distributions(), subject.host_libraries(), policy)
     if wrong:
         listed = "".join(f"\n  - {problem}" for problem in wrong)
-        raise DescriptionError(f"{subject.archive_name} must not be given away:{listed}")
+        raise ReleaseError(f"{subject.archive.name} cannot be distributed:{listed}")
     locks = [Path(m.path) for m in subject.materials if m.path.endswith(".lock")]
     documents = {
-        "sbom": sbom(subject, locked_files(locks), policy),
-        "provenance": provenance(subject),
+        subject.outputs.sbom: sbom(subject, locked_files(locks), policy),
+        subject.outputs.provenance: provenance(subject),
     }
-    for name, document in documents.items():
-        _write(Path(data["outputs"][name]), document)
+    for path, document in documents.items():
+        _write(Path(path), document)
 
 
 def main(arguments: list[str]) -> int:
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         describe(Path(arguments[0]))
-    except DescriptionError as error:
+    except ReleaseError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

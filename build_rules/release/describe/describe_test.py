@@ -22,9 +22,10 @@ from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
 from release.describe.__main__ import main
-from release.describe.errors import DescriptionError
 from release.describe.licenses import Policy, problems, read_policy, refused, spdx
-from release.describe.subject import Distribution, HostLibrary, locked_files
+from release.describe.subject import locked_files
+from release.errors import ReleaseError
+from release.manifest import Distribution, HostLibrary
 
 LOCK = f"""\
 some-dist==1.0 ; sys_platform == 'linux' \\
@@ -197,7 +198,7 @@ def policy(tmp_path: Path) -> Policy:
 
 
 def _of(license: str | None, name: str = "dist") -> Distribution:
-    return Distribution(name, "1.0", license, (), None)
+    return Distribution(name, "1.0", license)
 
 
 @pytest.mark.parametrize(
@@ -236,9 +237,9 @@ def test_what_is_not_known_is_refused_with_a_remedy(policy: Policy, license: str
 
 def test_what_is_denied_is_named_with_its_licence_and_a_remedy(policy: Policy) -> None:
     libraries = [
-        HostLibrary("libreadline.so.8", "libreadline8", "8", None),
-        HostLibrary("libgcc_s.so.1", "libgcc-s1", "12", None),
-        HostLibrary("libnew.so", "libnew", "1", None),
+        HostLibrary("libreadline.so.8", "libreadline8", "8"),
+        HostLibrary("libgcc_s.so.1", "libgcc-s1", "12"),
+        HostLibrary("libnew.so", "libnew", "1"),
     ]
     of_distribution, of_library = problems([_of("GPL-3.0-or-later")], libraries, policy)
     assert "dist 1.0 is under GPL-3.0-or-later" in of_distribution
@@ -252,7 +253,7 @@ def test_a_denied_licence_ends_the_program_before_it_writes(
 ) -> None:
     assert main([str(_specification(tmp_path, policy=policy.path))]) == 1
     message = capsys.readouterr().err
-    assert message.startswith("app-v1-linux-amd64.tar.gz must not be given away:")
+    assert message.startswith("app-v1-linux-amd64.tar.gz cannot be distributed:")
     assert "wordy 1.0" in message
     assert "extra-only" not in message
     assert not (tmp_path / "out").exists()
@@ -270,7 +271,7 @@ def test_a_denied_licence_ends_the_program_before_it_writes(
 )
 def test_a_policy_that_can_not_be_used(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "licenses.toml").write_text(text)
-    with pytest.raises(DescriptionError, match=problem.replace("(", r"\(")):
+    with pytest.raises(ReleaseError, match=problem.replace("(", r"\(")):
         read_policy(tmp_path / "licenses.toml")
 
 

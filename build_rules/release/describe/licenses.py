@@ -25,8 +25,8 @@ import tomllib
 from license_expression import ExpressionError, get_spdx_licensing
 from packaging.utils import canonicalize_name
 
-from release.describe.errors import DescriptionError
-from release.describe.subject import Distribution, HostLibrary
+from release.errors import ReleaseError
+from release.manifest import Distribution, HostLibrary
 
 _SPDX = get_spdx_licensing()
 _SECTIONS = ("allowed", "denied", "aliases", "distributions", "host_packages")
@@ -66,28 +66,28 @@ def spdx(text: str) -> str | None:
 
 
 def read_policy(path: Path) -> Policy:
-    """Raises DescriptionError, which names the file and the entry."""
+    """Raises ReleaseError, which names the file and the entry."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DescriptionError(f"the licence policy {path} can't be read: {error}") from error
+        raise ReleaseError(f"the licence policy {path} can't be read: {error}") from error
     unknown = sorted(set(data).difference(_SECTIONS))
     if unknown:
-        raise DescriptionError(
+        raise ReleaseError(
             f"{path} has {', '.join(unknown)}, but only {', '.join(_SECTIONS)} are known"
         )
 
     def expression(where: str, value: Any) -> str:
         known = spdx(value) if isinstance(value, str) else None
         if known is None:
-            raise DescriptionError(f"{path}: {where} is {value!r}, which is no SPDX expression")
+            raise ReleaseError(f"{path}: {where} is {value!r}, which is no SPDX expression")
         return known
 
     stated: dict[str, str] = {}
     for name, entry in data.get("distributions", {}).items():
         where = f"`distributions.{name}`"
         if not isinstance(entry, dict) or not entry.get("reason"):
-            raise DescriptionError(f'{path}: {where} must be {{license = "…", reason = "…"}}')
+            raise ReleaseError(f'{path}: {where} must be {{license = "…", reason = "…"}}')
         stated[canonicalize_name(name)] = expression(f"{where}.license", entry.get("license"))
     return Policy(
         path=path.as_posix(),
@@ -113,7 +113,7 @@ def license_of(distribution: Distribution, policy: Policy) -> License:
     stated = policy.distributions.get(canonicalize_name(distribution.name))
     if stated is not None:
         return License(stated)
-    words = (distribution.license or "").strip()
+    words = (distribution.stated_license or "").strip()
     if not words:
         return License(None)
     return License(policy.aliases.get(words.casefold()) or spdx(words), words)

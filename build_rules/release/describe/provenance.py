@@ -49,12 +49,12 @@ def provenance(subject: Subject) -> dict[str, Any]:
     ]
     versions = dict(subject.tools)
     for executable in subject.executables:
-        if executable.pyinstaller is not None:
-            versions.setdefault("pyinstaller", executable.pyinstaller)
+        if executable.manifest is not None and executable.manifest.pyinstaller is not None:
+            versions.setdefault("pyinstaller", executable.manifest.pyinstaller)
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
-            _descriptor(subject.archive_name, subject.archive_sha256),
+            _descriptor(subject.archive.name, subject.archive.sha256),
             *(_descriptor(e.path, e.sha256) for e in subject.executables if e.sha256 is not None),
         ],
         "predicateType": PREDICATE_TYPE,

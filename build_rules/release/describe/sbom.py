@@ -29,14 +29,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from release.describe.licenses import License, Policy, license_of, license_of_library
-from release.describe.subject import (
-    Distribution,
-    Executable,
-    HostLibrary,
-    Interpreter,
-    LockedFiles,
-    Subject,
-)
+from release.describe.subject import Executable, LockedFiles, Subject, key
+from release.manifest import Distribution, HostLibrary, Interpreter
 
 _NAMESPACE = uuid.UUID("8e4f4f0e-6d2e-5f0a-9d0b-1a1f2c9b7c55")
 PROPERTIES = "pants:release"
@@ -184,11 +178,11 @@ def make_bom(
         name=subject.program,
         version=subject.version,
         type=ComponentType.APPLICATION,
-        bom_ref=subject.archive_name,
-        hashes=_hashes(subject.archive_sha256),
+        bom_ref=subject.archive.name,
+        hashes=_hashes(subject.archive.sha256),
         properties=[Property(name=f"{PROPERTIES}:platform", value=subject.platform)],
     )
-    bom = Bom(serial_number=serial_number(subject.archive_sha256))
+    bom = Bom(serial_number=serial_number(subject.archive.sha256))
     bom.metadata.component = root
     bom.metadata.timestamp = datetime.fromtimestamp(subject.source_date_epoch, UTC)
     bom.metadata.tools = ToolRepository(
@@ -200,7 +194,7 @@ def make_bom(
 
     by_name: dict[str, Component] = {}
     for distribution in subject.distributions():
-        component = _distribution(distribution, locked.get(distribution.key), policy)
+        component = _distribution(distribution, locked.get(key(distribution)), policy)
         by_name[canonicalize_name(distribution.name)] = component
         bom.components.add(component)
     interpreters = {i: _interpreter(i) for i in subject.interpreters()}

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_an_unpacked_program_finds_its_empty_directories(
     packed = tmp_path / f"a.{archive_format}"
     create(packed, archive_format, members, mtime=MTIME)
 
-    kept = {"filter": "tar"} if archive_format == "tar.gz" else {}
+    kept: dict[str, Any] = {"filter": "tar"} if archive_format == "tar.gz" else {}
     shutil.unpack_archive(packed, tmp_path / "out", **kept)
     (tmp_path / "out/app/app").chmod(0o755)  # which zipfile doesn't do
     command = [tmp_path / "out/app/app"]

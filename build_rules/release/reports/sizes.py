@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from release.errors import ReleaseError
-from release.evidence import PROVENANCE_ENDING, SBOM_ENDING, Distribution, Evidence, load
+from release.evidence import PROVENANCE_ENDING, SBOM_ENDING, Evidence, load
+from release.manifest import Distribution
 from release.reports.table import UNKNOWN, table
 
 _NOTABLE = 10

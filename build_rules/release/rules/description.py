@@ -37,15 +37,17 @@ from release.rules.subsystem import ReleaseSubsystem
 
 _SPECIFICATION = "__describe.json"
 _PACKAGE = "release.describe"
-_MODULES = (
-    "__init__.py",
-    "__main__.py",
-    "errors.py",
-    "licenses.py",
-    "provenance.py",
-    "sbom.py",
-    "subject.py",
-)
+_MODULES = {
+    "release": ("__init__.py", "errors.py", "manifest.py", "typed_json.py"),
+    _PACKAGE: (
+        "__init__.py",
+        "__main__.py",
+        "licenses.py",
+        "provenance.py",
+        "sbom.py",
+        "subject.py",
+    ),
+}
 
 
 class CycloneDx(PythonToolBase):
@@ -54,7 +56,7 @@ class CycloneDx(PythonToolBase):
     help = "The library that writes bills of materials (`release_archive` targets)."
 
     default_version = "cyclonedx-python-lib>=11"
-    default_main = ConsoleScript("python")  # a library: it is started by none of its own
+    default_main = ConsoleScript("python")  # a library: it has no command
     default_requirements = ["cyclonedx-python-lib>=11", "packaging"]
     register_interpreter_constraints = True
     default_interpreter_constraints = ["CPython>=3.11,<4"]
@@ -64,7 +66,7 @@ class CycloneDx(PythonToolBase):
 
 
 class DescriptionError(Exception):
-    """An archive that must not be given away, or that can't be described."""
+    """An archive that cannot be distributed, or cannot be described."""
 
 
 @dataclass(frozen=True)
@@ -125,16 +127,17 @@ async def describe_archive(
         "policy": release.license_policy,
         "outputs": {"sbom": request.sbom_path, "provenance": request.provenance_path},
     }
-    folder = _PACKAGE.replace(".", "/")
     program = await Get(
         Digest,
         CreateDigest(
             [
                 FileContent(_SPECIFICATION, json.dumps(specification, sort_keys=True).encode()),
-                FileContent(f"{folder.rpartition('/')[0]}/__init__.py", b""),
                 *(
-                    FileContent(f"{folder}/{module}", read_resource(_PACKAGE, module))
-                    for module in _MODULES
+                    FileContent(
+                        f"{package.replace('.', '/')}/{module}", read_resource(package, module)
+                    )
+                    for package, modules in _MODULES.items()
+                    for module in modules
                 ),
             ]
         ),

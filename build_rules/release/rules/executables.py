@@ -29,9 +29,11 @@ from pants.engine.target import (
 )
 from pants.engine.unions import UnionRule
 
+from release import typed_json
+from release.manifest import SCHEMA, Manifest
 from release.rules import sidecars
 from release.rules.archive import Entry
-from release.rules.sidecars import Component, Manifest, SidecarError
+from release.rules.sidecars import Component
 from release.rules.target_types import ReleaseFilesField, ReleasePackagesField
 
 
@@ -171,28 +173,29 @@ def _described(
     notices_name = f"{path}{sidecars.NOTICES_SUFFIX}"
     try:
         manifest = (
-            sidecars.parse_manifest(manifest_name, contents[manifest_name])
+            typed_json.parse(Manifest, manifest_name, contents[manifest_name])
             if manifest_name in contents
-            else Manifest()
+            else Manifest(SCHEMA)
         )
         components = (
             sidecars.with_licenses(
-                sidecars.parse_notices(notices_name, contents[notices_name]), manifest
+                typed_json.parse(tuple[Component, ...], notices_name, contents[notices_name]),
+                manifest,
             )
             if notices_name in contents
             else None
         )
-    except SidecarError as error:
-        raise _no_executable(request, f"describes its executable badly: {error}") from error
+    except typed_json.DocumentError as error:
+        raise _no_executable(request, f"describes its executable wrongly: {error}") from error
 
     only = own[0]
     if not is_folder and isinstance(only, FileEntry):
         fingerprint = only.file_digest.fingerprint
-        if manifest.sha256 not in (None, fingerprint):
+        if manifest.executable.sha256 not in (None, fingerprint):
             raise _no_executable(
                 request,
                 f"describes another executable than it built: {manifest_name} has the SHA-256 "
-                f"{manifest.sha256}, the file {fingerprint}",
+                f"{manifest.executable.sha256}, the file {fingerprint}",
             )
     manifest_json = contents.get(manifest_name, b"null").decode()
     return Executable(request.address, path, is_folder, own, manifest, manifest_json, components)

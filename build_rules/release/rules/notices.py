@@ -32,10 +32,11 @@ def _normal_form(text: str) -> str:
 
 def _entry(component: Component) -> _Entry:
     texts = {(text.file, _normal_form(text.text)) for text in component.texts}
-    license_lines = component.license.strip().splitlines()
+    license = component.license or ""
+    license_lines = license.strip().splitlines()
     if len(license_lines) > 1:
         # Older distributions put the whole text into the field that should name the licence.
-        texts.add(("License", _normal_form(component.license)))
+        texts.add(("License", _normal_form(license)))
         declared = _IN_TEXT
     else:
         declared = "".join(license_lines)

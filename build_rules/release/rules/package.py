@@ -176,7 +176,7 @@ def _choose_platform(
 
 def _refuse_other_build(owner: Address, release: ReleaseSubsystem, executable: Executable) -> None:
     """An archive's name must not say another version than the program in it."""
-    inside = executable.manifest
+    inside = executable.manifest.build_info
     if inside.version is not None and inside.version != release.version:
         raise InvalidTargetException(
             f"The archive of {owner} would be named for the version {release.version!r}, but the "
@@ -310,7 +310,10 @@ def _evidence(
             "manifest": json.loads(executable.manifest_json),
         }
 
-    commits = [release.commit, *(executable.manifest.commit for executable in inside.values())]
+    commits = [
+        release.commit,
+        *(executable.manifest.build_info.commit for executable in inside.values()),
+    ]
     return {
         "schema": _EVIDENCE_SCHEMA,
         "program": program,

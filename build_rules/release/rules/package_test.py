@@ -443,7 +443,7 @@ def test_wrong_fields(rule_runner: RuleRunner, fields: str, words: list[str]) ->
         ),
         ([{"path": "a", "content": "", "artifact": "b"}], ["app:app", "`b`", "didn't"]),
         (_program(notices=None), ["'notices'", "app:app", "app.notices.json", "`notices=False`"]),
-        (_program(manifest={"schema": 9}), ["app:app", "app.manifest.json", "schema 9"]),
+        (_program(manifest={"schema": 9}), ["app:app", "app.manifest.json", "schema is 9"]),
         (_program(manifest={"platform": "vax"}), ["app:app", "'vax'", "windows-amd64"]),
         (
             _program(manifest={"executable": {"sha256": "ab"}}),

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from release.checks.verify import VerifyOptions, verify
-from release.describe.subject import parse_subject
+from release.describe.subject import Subject
 from release.errors import ReleaseError
 from release.pack import archiver
 from release.pack.archives import file_sha256
@@ -37,6 +37,7 @@ from release.testing.signing_authority import (
     serve_timestamps,
 )
 from release.testing.stand_ins import write_archive, write_checksum
+from release.typed_json import parse
 
 TAG = "agent-runner-v0.1.0"
 PLATFORM = PLATFORMS["windows-amd64"]
@@ -136,8 +137,9 @@ def test_everything_that_is_known_is_about_the_signed_file_afterwards(
     assert (site.release / f"{ARCHIVE}.sha256").read_text() == f"{now}  {ARCHIVE}\n"
     # The second build is compared with the first one, which nobody signed.
     assert before[f"{BASE}.rebuild.json"] == site.files()[f"{BASE}.rebuild.json"]
-    subject = parse_subject({**site.document(".json"), "target": "x", "materials": [], "tools": {}})
-    assert (subject.archive_sha256, subject.executables[0].sha256) == (now, inside)
+    about = {**site.document(".json"), "target": "x", "materials": [], "tools": {}}
+    subject = parse(Subject, "evidence.json", json.dumps(about).encode())
+    assert (subject.archive.sha256, subject.executables[0].sha256) == (now, inside)
     statement = json.dumps(site.document(".intoto.json"))
     assert statement.count(f'{{"sha256": "{now}"}}') == statement.count(built) == 1
     bill = json.dumps(site.document(".cdx.json"))

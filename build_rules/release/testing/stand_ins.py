@@ -20,7 +20,7 @@ from typing import Any
 from release.describe.licenses import EMPTY
 from release.describe.provenance import provenance
 from release.describe.sbom import sbom
-from release.describe.subject import parse_subject
+from release.describe.subject import Subject
 from release.platforms import (
     CHECKSUM_SUFFIX,
     DEFAULT_SOURCE_DATE_EPOCH,
@@ -28,6 +28,7 @@ from release.platforms import (
     checksum_line,
 )
 from release.project import NOTICES_NAME, Project
+from release.typed_json import parse
 
 NOTICES = b"THIRD-PARTY NOTICES\n\nThis archive is a stand-in for rehearsals and tests: it holds no program.\n"
 
@@ -214,7 +215,7 @@ def write_archive(
         base = project.base(version, platform)
         (evidence / f"{base}.json").write_text(json.dumps(about))
         origin = {"target": "stand-in", "materials": [], "tools": {}}
-        subject = parse_subject({**about, **origin})
+        subject = parse(Subject, path.name, json.dumps({**about, **origin}).encode())
         (evidence / f"{base}.cdx.json").write_text(json.dumps(sbom(subject, {}, EMPTY)))
         (evidence / f"{base}.intoto.json").write_text(json.dumps(provenance(subject)))
         if rebuilt:
