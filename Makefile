@@ -47,7 +47,7 @@ verify-release:  ## Check what build-binary left in dist/release; VERSION=dev.
 TAG ?= agent-runner-v0.1.0-test
 
 .PHONY: release-dry-run
-release-dry-run:  ## Rehearse a whole release, without an account: TAG=agent-runner-v0.1.0-test.
+release-dry-run:  ## Rehearse the release of what builds here, without an account: TAG=agent-runner-v0.1.0-test.
 	PANTS_RELEASE_VERSION=$(TAG) PANTS_RELEASE_COMMIT=$$(git rev-parse HEAD) $(PANTS) package ::
 	$(PANTS) run build_rules/release:cli -- rehearse --tag $(TAG) $(ARGS)
 

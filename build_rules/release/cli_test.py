@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from release.cli import app
-from release.plan import asset_names
 from release.platforms import PLATFORMS
 from release.project import AGENT_RUNNER
 from release.testing.stand_ins import write_archive
@@ -116,7 +115,7 @@ def test_without_settings_nothing_is_signed(
     linux = directory / AGENT_RUNNER.archive(TAG, PLATFORMS["linux-amd64"])
     assert "have no signature" in _run("sign", linux, "--evidence", evidence, code=1)[1]
     _, errors = _run("notarise", windows, "--evidence", evidence, code=1)
-    assert "Apple notarises for macOS alone" in errors
+    assert "Apple notarises for macOS only" in errors
     assert _contents(*whole_release) == before
 
 
@@ -198,40 +197,38 @@ def test_notes_are_written(whole_release: tuple[Path, Path], tmp_path: Path) -> 
     assert text.count(f"| `agent-runner-{TAG}-") == 5
 
 
-def test_rehearsal_names_ten_files_and_says_which_are_real(
+def test_a_rehearsal_is_of_the_platforms_that_were_built(
     whole_release: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was built here is taken as it is; the rest are stand-ins, and called so."""
     monkeypatch.chdir(tmp_path)
     _commit(tmp_path / "repository", "feat: one")
     dist = tmp_path / "dist"
+    arguments = ("rehearse", "--tag", TAG, "--checkout", tmp_path / "repository")
+    assert f"has no archive of {TAG}: run `make release-dry-run" in _run(*arguments, code=1)[1]
+    built = [PLATFORMS["linux-amd64"], PLATFORMS["windows-amd64"]]
     for folder, source in zip(("release", "evidence"), whole_release, strict=True):
         (dist / folder).mkdir(parents=True)
-        for path in source.glob("*-linux-amd64.*"):
-            shutil.copyfile(path, dist / folder / path.name)
-    built = dist / "release" / AGENT_RUNNER.archive(TAG, PLATFORMS["linux-amd64"])
+        for platform in built:
+            for path in source.glob(f"*-{platform}.*"):
+                shutil.copyfile(path, dist / folder / path.name)
+    archives = [dist / "release" / AGENT_RUNNER.archive(TAG, platform) for platform in built]
 
-    printed, _ = _run("rehearse", "--tag", TAG, "--checkout", tmp_path / "repository")
-    lines = [line.split() for line in printed.splitlines()]
-    files = {line[0]: line[-1] for line in lines if line and line[0].startswith("agent-runner-")}
-    assert list(files) == asset_names(AGENT_RUNNER, TAG)
-    assert [name for name, origin in files.items() if origin == "here"] == [
-        built.name,
-        f"{built.name}.sha256",
-    ]
+    printed, _ = _run(*arguments)
     staged = tmp_path / "dist/rehearsal"
-    assert (staged / "release" / built.name).read_bytes() == built.read_bytes()
-    assert sorted(p.name for p in (staged / "release").iterdir()) == sorted(files)
-    assert "> **Rehearsal.** The archives for darwin-arm64, darwin-amd64, linux-arm64" in printed
+    for archive in archives:
+        assert (staged / "release" / archive.name).read_bytes() == archive.read_bytes()
+    assert len(list((staged / "release").iterdir())) == 4
+    missing = "darwin-arm64, darwin-amd64, linux-arm64"
+    assert f"> **Rehearsal.** Not built here, and so not part of it: {missing}." in printed
+    assert printed.splitlines()[-1].endswith(f"; not built here: {missing}")
     assert "- One (" in printed
     ledger = printed[printed.index("# Build metrics") :]
-    assert ledger.count("| not run yet |") == 4
+    assert ledger.count("| not run yet |") == 3
     assert "| linux-amd64 | 0.0 MB |" in ledger
     assert "upload agent-runner-" in printed
     assert {p.name for p in (staged / "installers").iterdir()} == {"install.sh", "install.ps1"}
-    # A damaged archive is no stand-in's business.
-    built.write_bytes(built.read_bytes()[:-9])
-    assert "has 2 defects" in _run("rehearse", "--tag", TAG, "--checkout", ".", code=1)[1]
+    archives[0].write_bytes(archives[0].read_bytes()[:-9])
+    assert "has 2 defects" in _run(*arguments, code=1)[1]
 
 
 def test_sizes_are_compared(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""A whole release without an account: what was built here, and stand-ins for other platforms.
+"""A release without an account: the platforms that were built here, staged as a release would be.
 
-Everything is laid into one folder, as the release's jobs would have it:
+Everything goes into one folder, as the release's jobs would have it:
 
-    release/      the ten files
+    release/      the archives and their checksums
     evidence/     what is known about them
     installers/   install.sh, install.ps1
     notes.md      the release's text
@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from release.checks.verify import VerifyOptions, sound_archives
+from release.errors import ReleaseError
 from release.files import write_text
 from release.plan import asset_names
-from release.platforms import CHECKSUM_SUFFIX, Platform
 from release.project import Project
 from release.publish import downloads
 from release.publish.bucket import Bucket, connect
@@ -34,56 +34,54 @@ from release.reports.ledger import (
     render_markdown,
 )
 from release.reports.notes import release_notes
-from release.testing.stand_ins import write_archive
 from release.versions import parse_tag
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The folders of a rehearsal, and the platforms whose archives are stand-ins."""
+    """The folders of a rehearsal; `built` is the project with the platforms that were built."""
 
     release: Path
     evidence: Path
-    stand_ins: tuple[Platform, ...]
-
-    def origin(self, platform: Platform) -> str:
-        return "stand-in" if platform in self.stand_ins else "built here"
+    built: Project
+    missing: tuple[str, ...]
 
     def banner(self) -> str:
-        """A paragraph that says what isn't real, in Markdown; empty where everything is."""
-        if not self.stand_ins:
+        """A paragraph in Markdown that names the platforms that are missing; empty if none is."""
+        if not self.missing:
             return ""
-        names = ", ".join(platform.name for platform in self.stand_ins)
         return (
-            f"> **Rehearsal.** The archives for {names} are stand-ins that hold no program: those "
-            "platforms were not built here. Their sizes mean nothing.\n\n"
+            f"> **Rehearsal.** Not built here, and so not part of it: {', '.join(self.missing)}."
+            "\n\n"
         )
 
 
-def _copy_built(project: Project, tag: str, platform: Platform, dist: Path, stage: Path) -> bool:
-    """Take over what `./pants package` left of a platform; False where there is nothing."""
-    archive = dist / "release" / project.archive(tag, platform)
-    if not archive.is_file():
-        return False
-    for name in (archive.name, archive.name + CHECKSUM_SUFFIX):
-        shutil.copyfile(dist / "release" / name, stage / "release" / name)
-    for path in (dist / "evidence").glob(f"{project.base(tag, platform)}.*"):
-        shutil.copyfile(path, stage / "evidence" / path.name)
-    return True
-
-
 def stage_release(project: Project, tag: str, dist: Path, folder: Path) -> Stage:
-    """Lay a release of `tag` into `folder`, which is emptied first, from what is in `dist`."""
+    """Copy what `./pants package` left of a release of `tag` from `dist` to an emptied `folder`.
+
+    Raises ReleaseError when no platform of that version was built.
+    """
+    jobs = [
+        job
+        for job in project.jobs
+        if (dist / "release" / project.archive(tag, job.platform)).is_file()
+    ]
+    if not jobs:
+        raise ReleaseError(
+            f"{dist / 'release'} has no archive of {tag}: run `make release-dry-run TAG={tag}`, "
+            "which builds this platform's first"
+        )
     for name in ("release", "evidence"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
-    stand_ins = []
-    for platform in project.platforms:
-        if _copy_built(project, tag, platform, dist, folder):
-            continue
-        stand_ins.append(platform)
-        write_archive(folder / "release", project, tag, platform, evidence=folder / "evidence")
-    return Stage(folder / "release", folder / "evidence", tuple(stand_ins))
+    built = replace(project, jobs=tuple(jobs))
+    for name in asset_names(built, tag):
+        shutil.copyfile(dist / "release" / name, folder / "release" / name)
+    for platform in built.platforms:
+        for path in (dist / "evidence").glob(f"{project.base(tag, platform)}.*"):
+            shutil.copyfile(path, folder / "evidence" / path.name)
+    missing = tuple(p.name for p in project.platforms if p not in built.platforms)
+    return Stage(folder / "release", folder / "evidence", built, missing)
 
 
 def rehearse(
@@ -97,19 +95,19 @@ def rehearse(
     checkout: Path,
     history: Path,
 ) -> Iterator[str]:
-    """Stage the release of a tag, and say line by line what it is and what publishing it would do."""
+    """Stage the release of a tag, and yield, part by part, what it is and what publishing it would do."""
     version = parse_tag(tag, project.tag_prefix)
-    names = asset_names(project, tag)
     stage = stage_release(project, tag, dist, output)
-    options = VerifyOptions(stage.evidence)
-    archives = sound_archives(stage.release, project, tag, project.platforms, options)
-    measured = read_metrics(project, tag, archives, stage.evidence)
+    built = stage.built
+    names = asset_names(built, tag)
+    archives = sound_archives(
+        stage.release, built, tag, built.platforms, VerifyOptions(stage.evidence)
+    )
+    measured = read_metrics(built, tag, archives, stage.evidence)
     changes = changelog(checkout, tag, project.tag_prefix)
     notes = stage.banner() + release_notes(project, repository, tag, changes, archives, measured)
     write_text(output / "notes.md", notes)
-    # The size and the cost of a stand-in mean nothing.
-    built = [facts for facts in archives if facts.platform not in stage.stand_ins]
-    entries = [make_entry(facts, tag, measured.get(facts.name)) for facts in built]
+    entries = [make_entry(facts, tag, measured.get(facts.name)) for facts in archives]
     recorded = record(read_ledger(history), entries)
     scripts = render_installers(project, tag, github_downloads(repository, tag), archives)
     for name, script in scripts.items():
@@ -117,31 +115,26 @@ def rehearse(
     files = [stage.release / name for name in names]
     publication = Publication(f"{project.title} {tag}", version, tuple(files), notes)
     destination = downloads.Destination(Bucket(connect(None, "auto"), bucket), project.program)
-    about = downloads.evidence_files(project, stage.evidence, tag)
+    about = downloads.evidence_files(built, stage.evidence, tag)
     steps = [
         *describe(publication, repository),
         *downloads.describe(
-            destination, project, version, files, about, installer_files(output / "installers")
+            destination, built, version, files, about, installer_files(output / "installers")
         ),
     ]
     for title, lines in {
-        f"Files of the release, in {stage.release}": overview(project, tag, stage, names),
+        f"Files of the release, in {stage.release}": _sizes(files),
         "Text of the release": notes.splitlines(),
         "Ledger": render_markdown(project, recorded, "build-metrics.svg").splitlines(),
         "What would be done": [f"  {step}" for step in steps],
     }.items():
         yield "\n".join([f"=== {title}", "", *lines, ""])
     check_budgets(project, entries)
-    stand_ins = ", ".join(platform.name for platform in stage.stand_ins) or "none"
-    yield f"Rehearsed {tag}: {len(names)} files in {stage.release}; stand-ins: {stand_ins}"
+    yield f"Rehearsed {tag} for {', '.join(p.name for p in built.platforms)}" + (
+        f"; not built here: {', '.join(stage.missing)}" if stage.missing else ""
+    )
 
 
-def overview(project: Project, tag: str, stage: Stage, names: Sequence[str]) -> list[str]:
-    """The release's files with their sizes and origins, one a line."""
-    origins = {project.archive(tag, p): stage.origin(p) for p in project.platforms}
-    width = max(map(len, names))
-    return [
-        f"  {name:{width}}  {(stage.release / name).stat().st_size:>12,} bytes  "
-        f"{origins[name.removesuffix(CHECKSUM_SUFFIX)]}"
-        for name in names
-    ]
+def _sizes(files: Sequence[Path]) -> list[str]:
+    width = max(len(path.name) for path in files)
+    return [f"  {path.name:{width}}  {path.stat().st_size:>12,} bytes" for path in files]

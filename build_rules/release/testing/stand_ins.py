@@ -1,7 +1,7 @@
-"""Stand-ins of release files, for tests and rehearsals: whoever reads them finds what a release has.
+"""Stand-ins for release files, for tests: readers find in them what a release has.
 
-Their executables are headers and little else: valid for those who read headers, and those for
-Linux answer to `--version`. Each says of itself, in its notices, that it is a stand-in.
+Their executables are little more than headers, valid for whoever reads headers; those for Linux
+answer `--version`. The notices in each say that it is a stand-in.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from release.platforms import (
 from release.project import NOTICES_NAME, Project
 from release.typed_json import parse
 
-NOTICES = b"THIRD-PARTY NOTICES\n\nThis archive is a stand-in for rehearsals and tests: it holds no program.\n"
+NOTICES = b"THIRD-PARTY NOTICES\n\nThis archive is a stand-in for tests: it holds no program.\n"
 
 COMPLAINT = "TEMPORAL_SERVICE_ADDRESS: is missing\n"
-"""What a program for Linux on amd64 says, in place of the real one, when it lacks its variables."""
+"""What the Linux x86-64 stand-in prints when its variables are missing."""
 
 
 def elf(machine: int, code: bytes) -> bytes:
@@ -46,8 +46,8 @@ def elf(machine: int, code: bytes) -> bytes:
 
 
 def linux_amd64(says: str, complains: str = "") -> bytes:
-    """A program for Linux on x86-64: with arguments it prints a text; without, where there is
-    something to complain of, that, and ends with 2."""
+    """A program for Linux on x86-64: with arguments it prints `says`; without, it prints
+    `complains` and exits with 2 if there is any, else it prints `says`."""
     texts = (says.encode(), (complains or says).encode())
     code = (
         b"\x48\x83\x3c\x24\x01"  # cmp qword [rsp], 1 (the number of arguments, its name one)
@@ -94,7 +94,7 @@ def macho(cpu: int) -> bytes:
 
 
 def pe(machine: int) -> bytes:
-    """A console program for Windows 6.0 that ends at once; 0x8664 is x86-64, what its code is for."""
+    """A console program for Windows 6.0 that exits at once; its code is for x86-64, 0x8664."""
     dos = b"MZ" + bytes(58) + struct.pack("<I", 64)
     coff = struct.pack("<HHIIIHH", machine, 1, 0, 0, 0, 240, 0x22)
     optional = struct.pack("<HBBIIIIIQIIHHHHHHIIIIHHQQQQII", 0x20B, 14, 0, 0x200, 0, 0, 0x1000,
@@ -107,7 +107,7 @@ def pe(machine: int) -> bytes:
 
 
 def executable(platform: Platform, program: str, version: str) -> bytes:
-    """A program of that platform; those for Linux do answer to `--version`."""
+    """A program for that platform; those for Linux answer `--version`."""
     says = f"{program} {version}\n"
     return {
         "darwin-arm64": macho(0x0100000C),
