@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import contract, notes, outputs
-from .analysis import first_party, own_imports, selection
+from .analysis import first_party, import_hooks, own_imports, selection
 from .bundle import lazy, shape
 from .bundle.contents import load_layers
 from .errors import DriverError
@@ -67,6 +67,40 @@ class _Proof:
             self.sources, self.layers, self.main, self.imports
         )
         self.hooked: dict[str, str] | None = None
+        if self.installs_hook():
+            self.unpack(set(self.sources) - {self.main, self.layers.app.entry.called})
+            self.load()
+
+    def installs_hook(self) -> bool:
+        """Whether what runs at the start, which no proof runs, installs an import hook that loads sources."""
+        index = self.layers.layer
+        owners = {index.nodes[index.number[name]].owner for name in index.import_hooks} - {-1}
+
+        def read(name: str) -> tuple[bytes, bool] | None:
+            source, node = self.sources.get(name), index.node(name)
+            if source is not None:
+                return source.text, source.kind == "package"
+            if node is None or node.owner not in owners:
+                return None
+            for dest in (f"{name.replace('.', '/')}/__init__.py", f"{name.replace('.', '/')}.py"):
+                path = os.path.join(self.request.site, *dest.split("/"))
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        return file.read(), dest.endswith("__init__.py")
+            return None
+
+        if not owners and not any(item.scan.hooks for item in self.sources.values()):
+            return False
+        entry = self.layers.app.entry
+        return import_hooks.installs(self.main or entry.called, entry.function, read)
+
+    def unpack(self, names: Iterable[str], found: _Found | None = None) -> None:
+        """Have the named first-party modules as sources alone, for the import hook that loads them."""
+        found = found or self.found
+        for name in names:
+            if self.sources[name].dest.endswith(".py"):
+                found.unpacked.add(name)
+                found.own.add(self.sources[name].dest)
 
     def load(self) -> None:
         """The layers with what was found."""
@@ -115,10 +149,7 @@ class _Proof:
         found = _Found(modules, files, set(report.missed_files) & set(by_dest))
         if report.importers and self.hooked is None:
             self.hooked = self.unfrozen().loaders
-        for name in self.hooked or ():
-            if self.sources[name].dest.endswith(".py"):
-                found.unpacked.add(name)
-                found.own.add(self.sources[name].dest)
+        self.unpack(self.hooked or (), found)
         return found
 
     def still_failing(self, imported: set[str]) -> list[compare.Difference]:

@@ -102,7 +102,8 @@ class Index:
     ``others`` maps every other file of a distribution (sources, headers, data of tests) to the distribution's number:
     a selection may name it, and its content is taken from the site directory. ``faults`` maps a module to what
     failed in its analysis, which concerns programs that use it; ``unresolved`` a module to the lines at which it
-    imports by a name that is known at run time alone.
+    imports by a name that is known at run time alone; ``import_hooks`` are modules that may hold an import hook which
+    loads sources.
     """
 
     schema: int
@@ -127,6 +128,7 @@ class Index:
     others: dict[str, int] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     unresolved: dict[str, list[int]] = field(default_factory=dict)
+    import_hooks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.number = {name: position for position, name in enumerate(self.names)}

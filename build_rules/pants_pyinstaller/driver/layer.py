@@ -155,6 +155,11 @@ def _write(
             for name, node in graph.nodes.items()
             if isinstance(node.code, compiled.Module) and node.code.scan.unresolved
         },
+        import_hooks=[
+            name
+            for name, node in nodes.items()
+            if isinstance(node.code, compiled.Module) and node.code.scan.hooks
+        ],
     )
     index.write(made, request.output)
     size = sum(item.size for item in collection.files.values())

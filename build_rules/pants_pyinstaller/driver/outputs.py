@@ -18,7 +18,7 @@ class Entry:
     :param file: ``__main__.__file__`` below the bundle's directory.
     :param module: the module whose code it is, run as ``python -m`` runs it; "" for other scripts.
     :param script: whether it is a file run as ``python FILE`` runs it.
-    :param called: the module whose function the entry script calls.
+    :param called: the module whose ``function`` the entry script calls.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Entry:
     module: str = ""
     script: bool = False
     called: str = ""
+    function: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,34 @@ def test_import_hook_on_own_package_works(freezer: Freezer, mode: str, way: str)
     assert (done.returncode, done.stdout) == (0, "two forty-two\n"), done.stderr
 
 
+@pytest.mark.parametrize("entry", ["first_lines.py", "first_lines", "called:main"])
+@pytest.mark.parametrize("way", ["path_hook", "meta_path"])
+def test_import_hook_that_the_program_installs_as_it_starts(
+    freezer: Freezer, entry: str, way: str
+) -> None:
+    # Nothing may run these lines at build time, so the sources alone tell of the hook.
+    request = freezer.app(
+        f"late-hook-{way}-{entry.replace(':', '-')}",
+        {
+            "rewriter.py": REWRITER,
+            "setup_hooks.py": f"import rewriter as r\n\ndef install():\n    r.{way}()\n",
+            "rewritten/__init__.py": "",
+            "rewritten/value.py": "VALUE = 'one'\n",
+            "first_lines.py": (
+                "from setup_hooks import install\n\ninstall()\n"
+                "from rewritten.value import VALUE\n\nprint(VALUE)\n"
+            ),
+            "called.py": (
+                "import setup_hooks\n\ndef main():\n    setup_hooks.install()\n"
+                "    from rewritten import value\n    print(value.VALUE)\n"
+            ),
+        },
+        entry,
+    )
+    done = start(freezer.freeze(request), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "two\n"), done.stderr
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_own_sources_that_are_read_join(freezer: Freezer, mode: str) -> None:
     request = freezer.app(

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
-VERSION = 10
+from . import import_hooks
+
+VERSION = 11
 """Part of the cache key: raise it whenever a result changes."""
 
 
@@ -44,7 +46,8 @@ class Scan(NamedTuple):
     x)``), relative ones with a leading dot; ``named`` are string constants in the form of a module below the module's
     own top-level package, or of an attribute of any module (``a.b:c``); ``loads``: the source imports by name;
     ``unresolved`` are the lines at which it does so with a name that is known at run time alone; ``files`` are the
-    names, without their endings, of files that a source which loads extension modules by their paths may mean.
+    names, without their endings, of files that a source which loads extension modules by their paths may mean;
+    ``hooks``: the source may hold an import hook that loads modules from their sources.
     """
 
     imports: tuple[Import, ...]
@@ -56,6 +59,7 @@ class Scan(NamedTuple):
     loads: bool = False
     unresolved: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
+    hooks: bool = False
 
 
 class Flags(NamedTuple):
@@ -273,6 +277,8 @@ def _with_literals(result: Scan, code: CodeType, source: bytes) -> Scan:
     if b"spec_from_file_location" in source or b"ExtensionFileLoader" in source:
         stems = {re.split(r"[/\\]", text)[-1].partition(".")[0] for text in constants(code)}
         result = result._replace(files=tuple(sorted(filter(str.isidentifier, stems))))
+    if import_hooks.may_install(source):
+        result = result._replace(hooks=True)
     named = _named_modules(code)
     if named:
         result = result._replace(named=named)
