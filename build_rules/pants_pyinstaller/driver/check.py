@@ -62,7 +62,7 @@ class _Proof:
         self.sources = first_party.without(sources, self.layers.app.unfollowed)
         self.main = targets.main_module(self.layers.app.entry, self.sources)
         start = self.main or self.layers.app.entry.called
-        self.imports = own_imports.Imports(self.sources, [start] if start else [])
+        self.imports = own_imports.Imports(self.sources, [start] if start else [], self.main)
         self.names, self.attributes = targets.targets(
             self.sources, self.layers, self.main, self.imports
         )

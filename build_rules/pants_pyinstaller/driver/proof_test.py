@@ -188,6 +188,42 @@ def test_own_code_that_does_not_import_is_refused(
     assert said in text
 
 
+@pytest.mark.parametrize(
+    ("files", "excludes"),
+    [
+        (
+            {
+                "maker.py": (
+                    "import sys, tempfile\nfrom pathlib import Path\n\n"
+                    "made = tempfile.mkdtemp()\n"
+                    "Path(made, 'made_now.py').write_text('VALUE = 1')\n"
+                    "sys.path.append(made)\nfrom made_now import VALUE\n\nprint(VALUE)\n"
+                )
+            },
+            (),
+        ),
+        (
+            {
+                "vendors.py": (
+                    "import bundles\nimport sys\n\nsys.path.insert(0, bundles.__path__[0])\n"
+                    "import plugin_one\n\nprint(plugin_one.NAME)\n"
+                ),
+                "bundles/__init__.py": "",
+                "bundles/plugin_one.py": "NAME = 1\n",
+            },
+            ("plugin_one",),
+        ),
+    ],
+)
+def test_imports_that_earlier_lines_make_possible_are_not_refused(
+    freezer: Freezer, files: dict[str, str], excludes: tuple[str, ...]
+) -> None:
+    name = next(iter(files)).removesuffix(".py")
+    request = freezer.app(name, files, f"{name}.py", excludes=excludes)
+    done = start(freezer.freeze(request), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
 def test_guarded_imports_that_fail_everywhere_are_notes(freezer: Freezer) -> None:
     request = freezer.app(
         "guarded",

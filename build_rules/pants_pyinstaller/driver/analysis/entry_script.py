@@ -72,7 +72,9 @@ def find(
             f"entry_point: {module} defines no {head!r}{selection.close_matches(head, attributes)}"
         )
     text = f"import sys\nfrom {module} import {head}\nsys.exit({function}())\n"
-    return _found(Entry(name, f"{name}.py", called=module, function=head), text.encode(), name, optimize)
+    return _found(
+        Entry(name, f"{name}.py", called=module, function=head), text.encode(), name, optimize
+    )
 
 
 def _script(entry_point: str, roots: Sequence[str], optimize: int) -> Found:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from . import first_party, scan
+
+_SEARCHED = ("sys.path", "sys.modules", "sys.meta_path", "sys.path_hooks", "site.addsitedir")
+"""What decides what an import finds."""
 
 
 @dataclass(frozen=True)
@@ -24,37 +27,81 @@ class Statement:
     needed: bool
 
 
-def statements(source: first_party.Source) -> list[Statement]:
-    """The import statements of ``source`` in their order; none for what is no Python source."""
+def statements(source: first_party.Source, runs: bool = True) -> list[Statement]:
+    """The import statements of ``source`` in their order; none for what is not Python source.
+
+    :param runs: whether the proof executes the module. If not, its earlier lines may decide what a later import
+        finds: nothing after a call is certain, nothing after a change of where Python looks is needed.
+    """
     if not source.path.endswith(".py"):
         return []
     with open(source.path, "rb") as file:
         text = file.read()
     try:
         flagged = scan.imports_with_flags(text)
+        certain, needed = (len(flagged), len(flagged)) if runs else _undisturbed(text)
     except (SyntaxError, ValueError):
         return []
     found = []
-    for item, flags in flagged:
+    for position, (item, flags) in enumerate(flagged):
         one = first_party.Source(
             source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset())
         )
         for base, attributes in first_party.absolute_imports(one):
-            needed = not (flags.conditional or flags.optional)
-            certain = needed and not flags.delayed
-            found.append(Statement(source.name, base, attributes, certain, needed))
+            always = not (flags.conditional or flags.optional)
+            found.append(
+                Statement(
+                    source.name,
+                    base,
+                    attributes,
+                    certain=always and not flags.delayed and position < certain,
+                    needed=always and position < needed,
+                )
+            )
     return found
+
+
+def _undisturbed(text: bytes) -> tuple[int, int]:
+    """How many import statements stand before the first call, and before the first change of where Python looks."""
+    lines = text.splitlines(keepends=True)
+    tree = ast.parse(text)
+
+    def imports_before(disturbs: Callable[[ast.AST], bool]) -> int:
+        first = next((node for node in tree.body if any(map(disturbs, _executed(node)))), None)
+        start = len(lines) if first is None else first.lineno - 1
+        return len(scan.imports_with_flags(b"".join(lines[:start])))
+
+    return (
+        imports_before(lambda node: isinstance(node, ast.Call)),
+        imports_before(
+            lambda node: isinstance(node, ast.Attribute) and ast.unparse(node) in _SEARCHED
+        ),
+    )
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """``node`` and what is below it, less the bodies of functions."""
+    yield node
+    children = ast.iter_child_nodes(node)
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        children = iter([*node.decorator_list, node.args])
+    for child in children:
+        if not isinstance(node, ast.Lambda):
+            yield from _executed(child)
 
 
 class Imports:
     """The statements of all first-party modules, and what they reach.
 
     :param start: first-party modules that the program begins with.
+    :param main: the module that runs as ``__main__``, which the proof does not execute; "" for none.
     """
 
-    def __init__(self, sources: Mapping[str, first_party.Source], start: Iterable[str]) -> None:
+    def __init__(
+        self, sources: Mapping[str, first_party.Source], start: Iterable[str], main: str = ""
+    ) -> None:
         self.sources = sources
-        self.of = {name: statements(source) for name, source in sources.items()}
+        self.of = {name: statements(source, name != main) for name, source in sources.items()}
         self.certain = self._reach(start, certain=True)
         self.needed = self._reach(start, certain=False)
 
