@@ -42,9 +42,17 @@ def run(request: contract.AppRequest) -> None:
     }
     shadowed = _shadowed(sources, layer)
     found = entry_script.find(request.entry_point, sources, request.source_roots, request.optimize)
-    said = own_hooks.run(request.hooks, sources, request.source_roots, request.tool, request.site)
+    start = [found.entry.module or found.entry.called, *request.hidden_imports]
+    if found.source is not None:
+        start += [
+            f"{base}.{attribute}"
+            for base, attributes in first_party.absolute_imports(found.source)
+            for attribute in (*attributes, "")
+        ]
+    said, sources = own_hooks.run(
+        request.hooks, sources, request.source_roots, request.tool, request.site, start
+    )
     unfollowed = {module: sorted(names) for module, names in said.excluded.items() if names}
-    sources = first_party.without(sources, unfollowed)
     wanted, missing = first_party.resolve_imports(sources, layer, shadowed)
     if found.source is not None:
         imported, absent = first_party.imports_of(found.source, sources, layer, shadowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import marshal
 import os
 import re
@@ -241,6 +242,24 @@ def without(
         changed = source.scan._replace(imports=tuple(kept), dynamic=dynamic, iterated=iterated)
         found[name] = replace(source, scan=changed)
     return found
+
+
+def reach(sources: Mapping[str, Source], start: Iterable[str]) -> list[str]:
+    """First-party modules that import statements lead to from the names ``start``, their packages included, the
+    nearest first.
+    """
+    found: dict[str, None] = {}
+    waiting = collections.deque(start)
+    while waiting:
+        name = waiting.popleft()
+        while name and (name not in sources or name in found):
+            name = name.rpartition(".")[0]
+        if name:
+            found[name] = None
+            waiting.append(name.rpartition(".")[0])
+            for base, attributes in absolute_imports(sources[name]):
+                waiting += [base, *(f"{base}.{attribute}" for attribute in attributes)]
+    return list(found)
 
 
 def unfollowed_by(module: str, unfollowed: Mapping[str, Iterable[str]]) -> set[str]:

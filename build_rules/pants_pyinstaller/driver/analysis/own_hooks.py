@@ -121,20 +121,32 @@ def run(
     roots: Sequence[str],
     tool: str,
     site: str,
-) -> Said:
-    """Run the hooks of first-party modules.
+    start: Iterable[str],
+) -> tuple[Said, dict[str, first_party.Source]]:
+    """Run the hooks of first-party modules, in the order in which the program reaches the modules.
 
+    :param start: names that the program begins with.
+    :return: what they say, and ``sources`` less the imports and the modules that ``excludedimports`` take away.
     :raises DriverError: a hook that fails, or that asks for something that does not exist.
     """
     said = Said()
     hooks = find(directories, sources)
     if not hooks:
-        return said
+        return said, dict(sources)
+    start = list(start)
+    reachable = first_party.reach(sources, start)
+    waiting = dict(hooks)
+    order = dict.fromkeys([*(name for name in reachable if name in hooks), *hooks])
     with tempfile.TemporaryDirectory() as work:
         pyinstaller.load(tool, site, work, roots)
-        for name, path in hooks.items():
+        while True:
+            followed = first_party.without(sources, said.excluded)
+            gone = set(reachable).difference(first_party.reach(followed, start))
+            name = next((name for name in order if name in waiting and name not in gone), None)
+            if name is None:
+                return said, {key: item for key, item in followed.items() if key not in gone}
+            path = waiting.pop(name)
             _add(said, name, path, _namespace(name, path, sources[name]))
-    return said
 
 
 def _namespace(name: str, path: str, source: first_party.Source) -> dict[str, Any]:

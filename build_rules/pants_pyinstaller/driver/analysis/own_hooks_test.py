@@ -77,6 +77,32 @@ def test_all_attributes_count(freezer: Freezer, mode: str) -> None:
     ]
 
 
+def test_own_modules_that_a_hook_excludes_are_left_out(freezer: Freezer) -> None:
+    program = {
+        "parts/__init__.py": "",
+        "parts/used.py": (
+            "def find():\n    try:\n        from parts import optional\n"
+            "    except ImportError:\n        optional = None\n    return optional\n"
+        ),
+        "parts/optional.py": "import parts.deeper\n",
+        "parts/deeper.py": "",
+        "parts/unreached.py": "",
+        "excluding_own.py": (
+            "import importlib.util\nfrom parts import used\n\ndef main():\n    print(used.find(),"
+            " *[importlib.util.find_spec('parts.' + name) is not None for name in ('deeper', 'unreached')])\n"
+        ),
+    }
+    request = freezer.app(
+        "excluding_own", program, "excluding_own:main", hooks=("excluding_own/hooks",)
+    )
+    hooks = freezer.root / "excluding_own" / "hooks"
+    hooks.mkdir()
+    (hooks / "hook-parts.used.py").write_text("excludedimports = ['parts.optional']\n")
+    (hooks / "hook-parts.deeper.py").write_text("raise Exception('not part of the program')\n")
+    done = start(freezer.freeze(request), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "None False True\n"), done.stderr
+
+
 @pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("cc") is None, reason="needs a C compiler"
 )
