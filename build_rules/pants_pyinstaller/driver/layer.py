@@ -157,7 +157,7 @@ def _write(
         },
         import_hooks=[
             name
-            for name, node in nodes.items()
+            for name, node in graph.nodes.items()
             if isinstance(node.code, compiled.Module) and node.code.scan.hooks
         ],
     )

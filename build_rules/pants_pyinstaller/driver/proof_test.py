@@ -224,6 +224,28 @@ def test_imports_that_earlier_lines_make_possible_are_not_refused(
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
+def test_modules_that_only_a_finder_knows_are_no_missing_attributes(freezer: Freezer) -> None:
+    request = freezer.app(
+        "virtual",
+        {
+            "virtual/__init__.py": (
+                "import importlib.abc, importlib.util, sys\n\n\n"
+                "class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):\n"
+                "    def find_spec(self, name, path=None, target=None):\n"
+                "        if name == 'virtual.part':\n"
+                "            return importlib.util.spec_from_loader(name, self)\n\n"
+                "    def create_module(self, spec):\n        return None\n\n"
+                "    def exec_module(self, module):\n        module.VALUE = 1\n\n\n"
+                "sys.meta_path.append(Finder())\n"
+            ),
+            "uses_virtual.py": "from virtual import part\n\nprint(part.VALUE)\n",
+        },
+        "uses_virtual",
+    )
+    done = start(freezer.freeze(request), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
 def test_guarded_imports_that_fail_everywhere_are_notes(freezer: Freezer) -> None:
     request = freezer.app(
         "guarded",

@@ -311,7 +311,11 @@ def _run():
     for module, names in job["attributes"]:
         loaded = modules.get(module)
         for name in names:
-            if loaded is not None and not hasattr(loaded, name):
+            if loaded is None or hasattr(loaded, name):
+                continue
+            try:  # as an import statement does: modules that an import hook finds are in no index
+                real_import(module + "." + name)
+            except BaseException:
                 out.write(repr(("attribute", module, name)) + "\n")
     for name, version in job["versions"]:
         try:
