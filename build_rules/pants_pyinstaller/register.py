@@ -19,6 +19,7 @@ from pants_pyinstaller import (
     toolchain,
     wheels,
 )
+from pants_pyinstaller.explain import goal as explain_goal
 from pants_pyinstaller.target_types import PyInstallerBinary
 from pants_pyinstaller.toolchains import native, sysroot, wine
 
@@ -27,6 +28,7 @@ def rules() -> Iterable[Rule | UnionRule]:
     return [
         *build_info.rules(),
         *exercises.rules(),
+        *explain_goal.rules(),
         *inference.rules(),
         *layers.rules(),
         *native.rules(),

@@ -30,6 +30,7 @@ _ROUNDS = 6
 class _Found:
     """What runs showed to be missing from the bundle, and hence joins it.
 
+    :param askers: module -> who asked for it first.
     :param own: sources of the application that are read, or that an import hook loads: destinations.
     :param unpacked: first-party modules that an import hook loads.
     """
@@ -38,6 +39,7 @@ class _Found:
     files: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
     unpacked: set[str] = field(default_factory=set)
+    askers: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: _Found) -> list[str]:
         """Join ``other``; returns what is new."""
@@ -46,6 +48,7 @@ class _Found:
             more = getattr(other, name) - getattr(self, name)
             getattr(self, name).update(more)
             new |= more
+        self.askers = {**other.askers, **self.askers}
         return sorted(new)
 
 
@@ -148,6 +151,7 @@ class _Proof:
         modules, files = needs.needed(self.layers, report)
         by_dest = {item.dest: name for name, item in self.sources.items() if item.path}
         found = _Found(modules, files, set(report.missed_files) & set(by_dest))
+        found.askers = {name: report.missed_modules[name][1] for name in modules}
         if report.importers and self.hooked is None:
             self.hooked = self.unfrozen().loaders
         self.unpack(self.hooked or (), found)
@@ -184,8 +188,8 @@ class _Proof:
 def run(request: contract.CheckRequest) -> None:
     """Write CHECK_RESULT, CHECK_FILES/ and NOTES.
 
-    CHECK_RESULT: ``modules`` and ``files`` that join the selection; ``own_files`` (contents in CHECK_FILES) and
-    ``unpacked``: see ``contents.load_layers``; ``early``: see ``early_natives``.
+    CHECK_RESULT: ``modules`` and ``files`` that join the selection, ``askers`` of those modules; ``own_files``
+    (contents in CHECK_FILES) and ``unpacked``: see ``contents.load_layers``; ``early``: see ``early_natives``.
 
     :raises DriverError: a module does not do frozen what it does unfrozen, or first-party code does not import at all,
         and it is not accepted in ``allow``.
@@ -239,6 +243,7 @@ def run(request: contract.CheckRequest) -> None:
         "schema": contract.SCHEMA,
         "modules": sorted(selected - set(plain.modules)),
         "files": sorted(set(layers.chosen.files) - set(plain.files)),
+        "askers": proof.found.askers,
         "own_files": sorted(layers.own_places),
         "unpacked": sorted(proof.found.unpacked),
         "early": lazy.early_natives(layers, set(proof.sources), _requests(proof, report)),

@@ -1,0 +1,1 @@
+"""What is inside a frozen program: why, how large, what changed."""

@@ -1,0 +1,1 @@
+"""The program that writes explanations; on the target's Python, beside the driver."""
