@@ -9,7 +9,6 @@ import stat
 import sys
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from . import contract, index, notes, outputs
@@ -116,29 +115,23 @@ def run(request: contract.AppRequest) -> None:
         files=frozenset(shared),
         collect=selection.check_collect(layer, request.collect)
         | ({normalize(name) for name in request.requirements} & {dist.key for dist in layer.dists}),
-        excludes=excludes,
+        excludes=tuple(sorted(excludes)),
         shadowed=frozenset(shadowed),
     )
     chosen = selection.select(layer, asked, outputs.read_trace(request.trace)["dynamic"])
     conflicts.refuse_contested(layer, chosen)
     selection.refuse_faults(layer, chosen)
     app = App(
-        schema=contract.SCHEMA,
         entry=found.entry,
-        wanted={
-            "modules": sorted(asked.modules),
-            "files": sorted(asked.files),
-            "collect": sorted(asked.collect),
-            "excludes": sorted(asked.excludes),
-            "shadowed": sorted(asked.shadowed),
-        },
+        wanted=asked,
+        selection=chosen,
         modules=modules,
         scripts=scripts,
         hooks=[hook for hook in scripts if hook != "entry"],
         files=dict(sorted(files.items())),
         unfollowed=unfollowed,
     )
-    outputs.write_json(request.output, contract.APP_SELECTION, asdict(app))
+    outputs.write(request.output, contract.APP_SELECTION, app)
     notes.write(
         request.output,
         [

@@ -35,18 +35,9 @@ def run(request: contract.AssembleRequest) -> None:
             f"contents_directory: {request.contents_directory!r} is the name of the executable itself; "
             "choose another one"
         )
-    check = outputs.read_check(request.check)
-    exercised = outputs.read_exercise(request.exercise)
-    layers = load_layers(
-        request.layer,
-        request.app,
-        {},
-        [*check["modules"], *exercised["modules"]],
-        [*check["files"], *exercised["files"]],
-        request.site,
-        own_files=check["own_files"],
-        unpacked=check["unpacked"],
-    )
+    check = outputs.read_check(request.check) if request.check else None
+    exercised = outputs.read_exercise(request.exercise) if request.exercise else None
+    layers = load_layers(request.layer, request.app, request.site, check, exercised)
     conflicts.refuse_contested(layers.layer, layers.chosen)
     manifest.forbid_host_libraries(layers, request.host_libraries)
     build_info = _build_info(request.build_info)
@@ -66,7 +57,7 @@ def run(request: contract.AssembleRequest) -> None:
             contents=request.contents_directory,
             runtime_tmpdir=request.runtime_tmpdir,
         ),
-        early=check["early"],
+        early=check.early if check else None,
         build_info=build_info,
     )
     if one_dir:

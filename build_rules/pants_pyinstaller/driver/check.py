@@ -12,44 +12,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
 from . import contract, notes, outputs
-from .analysis import first_party, import_hooks, own_imports, selection
+from .analysis import first_party, import_hooks, own_imports
 from .bundle import lazy, shape
 from .bundle.contents import load_layers
 from .errors import DriverError
+from .outputs import Additions, Proved
 from .progress import step
 from .proof import compare, needs, runs, targets, verdict
 
 _ROUNDS = 6
-
-
-@dataclass
-class _Found:
-    """What runs showed to be missing from the bundle, and hence joins it.
-
-    :param askers: module -> who asked for it first.
-    :param own: sources of the application that are read, or that an import hook loads: destinations.
-    :param unpacked: first-party modules that an import hook loads.
-    """
-
-    modules: set[str] = field(default_factory=set)
-    files: set[str] = field(default_factory=set)
-    own: set[str] = field(default_factory=set)
-    unpacked: set[str] = field(default_factory=set)
-    askers: dict[str, str] = field(default_factory=dict)
-
-    def add(self, other: _Found) -> list[str]:
-        """Join ``other``; returns what is new."""
-        new: set[str] = set()
-        for name in ("modules", "files", "own", "unpacked"):
-            more = getattr(other, name) - getattr(self, name)
-            getattr(self, name).update(more)
-            new |= more
-        self.askers = {**other.askers, **self.askers}
-        return sorted(new)
 
 
 class _Proof:
@@ -58,8 +31,8 @@ class _Proof:
     def __init__(self, request: contract.CheckRequest, work: str) -> None:
         self.request, self.work = request, work
         self.known = outputs.read_trace(request.trace)
-        self.found = _Found()
-        self.layers = load_layers(request.layer, request.app, self.known["dynamic"])
+        self.found = Additions()
+        self.layers = load_layers(request.layer, request.app, request.site)
         sources, _ = first_party.read_sources(request.source_roots, 0)
         own = {item.name for item in self.layers.app.modules}
         sources = {name: item for name, item in sources.items() if name in own}
@@ -72,8 +45,8 @@ class _Proof:
         )
         self.hooked: dict[str, str] | None = None
         if self.installs_hook():
-            self.unpack(set(self.sources) - {self.main, self.layers.app.entry.called})
-            self.load()
+            own = set(self.sources) - {self.main, self.layers.app.entry.called}
+            self.add(self.as_sources(sorted(own)))
 
     def installs_hook(self) -> bool:
         """Whether what runs at the start, which no proof runs, installs an import hook that loads sources."""
@@ -98,27 +71,18 @@ class _Proof:
         entry = self.layers.app.entry
         return import_hooks.installs(self.main or entry.called, entry.function, read)
 
-    def unpack(self, names: Iterable[str], found: _Found | None = None) -> None:
-        """Have the named first-party modules as sources alone, for the import hook that loads them."""
-        found = found or self.found
-        for name in names:
-            if self.sources[name].dest.endswith(".py"):
-                found.unpacked.add(name)
-                found.own.add(self.sources[name].dest)
-
-    def load(self) -> None:
-        """The layers with what was found."""
-        by_dest = {item.dest: item.path for item in self.sources.values() if item.path}
-        self.layers = load_layers(
-            self.request.layer,
-            self.request.app,
-            self.known["dynamic"],
-            self.found.modules,
-            self.found.files,
-            self.request.site,
-            own_files={dest: by_dest[dest] for dest in sorted(self.found.own)},
-            unpacked=self.found.unpacked,
+    def as_sources(self, names: Iterable[str]) -> Additions:
+        """The named first-party modules as sources alone, for the import hook that loads them."""
+        found = [self.sources[name] for name in names if self.sources[name].dest.endswith(".py")]
+        return Additions(
+            own_files={source.dest: source.path for source in found},
+            unpacked={source.name for source in found},
         )
+
+    def add(self, more: Additions) -> None:
+        """Add to the bundle what it was found to lack."""
+        self.found.join(more)
+        self.layers.refine(more, self.known["dynamic"])
 
     def frozen(self) -> runs.Report:
         """One frozen run, in the shape that ships."""
@@ -146,15 +110,16 @@ class _Proof:
         job = runs.Job(self.names, self.attributes, record=False, own=sorted(self.sources))
         return runs.run(command, job, os.path.realpath(self.request.site), self.work)
 
-    def missing(self, report: runs.Report) -> _Found:
+    def missing(self, report: runs.Report) -> Additions:
         """What this run looked for in vain, although an ordinary environment has it."""
         modules, files = needs.needed(self.layers, report)
-        by_dest = {item.dest: name for name, item in self.sources.items() if item.path}
-        found = _Found(modules, files, set(report.missed_files) & set(by_dest))
-        found.askers = {name: report.missed_modules[name][1] for name in modules}
+        by_dest = {item.dest: item.path for item in self.sources.values() if item.path}
+        read = {dest: by_dest[dest] for dest in report.missed_files if dest in by_dest}
+        askers = {name: report.missed_modules[name][1] for name in modules}
+        found = Additions(modules, files, read, askers=askers)
         if report.importers and self.hooked is None:
             self.hooked = self.unfrozen().loaders
-        self.unpack(self.hooked or (), found)
+        found.join(self.as_sources(self.hooked or ()))
         return found
 
     def still_failing(self, imported: set[str]) -> list[compare.Difference]:
@@ -175,21 +140,21 @@ class _Proof:
         """Run frozen until nothing more is found missing."""
         for attempt in range(_ROUNDS):
             report = self.frozen()
-            new = self.found.add(self.missing(report))
+            more = self.missing(report)
+            new = more.beyond(self.found)
             if not new:
                 break
             step(
                 f"check: {', '.join(new[:8])} found missing at run time: added (run {attempt + 2})"
             )
-            self.load()
+            self.add(more)
         return report
 
 
 def run(request: contract.CheckRequest) -> None:
     """Write CHECK_RESULT, CHECK_FILES/ and NOTES.
 
-    CHECK_RESULT: ``modules`` and ``files`` that join the selection, ``askers`` of those modules; ``own_files``
-    (contents in CHECK_FILES) and ``unpacked``: see ``contents.load_layers``; ``early``: see ``early_natives``.
+    CHECK_RESULT is an ``outputs.Proved``; contents of its ``own_files`` are in CHECK_FILES.
 
     :raises DriverError: a module does not do frozen what it does unfrozen, or first-party code does not import at all,
         and it is not accepted in ``allow``.
@@ -226,8 +191,8 @@ def run(request: contract.CheckRequest) -> None:
         key=lambda item: item.module in proof.sources
     )  # the cause before who only imports it
     verdict.refuse_broken(proof.imports, proof.main, alike, allow)
-    verdict.refuse(differences, report.faults, allow, layers.app.request.excludes, proof.imports)
-    said += verdict.failing(alike, proof.imports, proof.main, allow)
+    verdict.refuse(differences, report.faults, allow, layers.app.wanted.excludes, proof.imports)
+    said += verdict.failing(alike, proof.imports, allow)
     said += [
         notes.note("accepted", f"{name}: {reason}", module=name) for name, reason in allow.items()
     ]
@@ -237,26 +202,24 @@ def run(request: contract.CheckRequest) -> None:
             f"{len(proof.names)} modules that first-party code names import frozen ({request.mode}) as unfrozen",
         )
     )
-    # Dynamic imports that the trace saw are part of the closure: `assemble` has no trace, so they are named here.
-    plain = selection.select(layers.layer, layers.app.request, {})
-    result: dict[str, Any] = {
-        "schema": contract.SCHEMA,
-        "modules": sorted(selected - set(plain.modules)),
-        "files": sorted(set(layers.chosen.files) - set(plain.files)),
-        "askers": proof.found.askers,
-        "own_files": sorted(layers.own_places),
-        "unpacked": sorted(proof.found.unpacked),
-        "early": lazy.early_natives(layers, set(proof.sources), _requests(proof, report)),
-    }
+    before = layers.app.selection
+    added = Additions(
+        selected - set(before.modules),
+        set(layers.chosen.files) - set(before.files),
+        {dest: f"{contract.CHECK_FILES}/{dest}" for dest in layers.own_places},
+        proof.found.unpacked,
+        proof.found.askers,
+    )
+    early = lazy.early_natives(layers, set(proof.sources), _requests(proof, report))
     os.makedirs(request.output, exist_ok=True)
     for dest, path in layers.own_places.items():
-        target = os.path.join(request.output, contract.CHECK_FILES, *dest.split("/"))
+        target = os.path.join(request.output, *added.own_files[dest].split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(path, target)
     notes.write(request.output, said)
-    outputs.write_json(request.output, contract.CHECK_RESULT, result)
+    outputs.write(request.output, contract.CHECK_RESULT, Proved(layers.chosen, added, early))
     step(
-        f"check: {len(proof.names)} imports proved frozen, {len(result['modules'])} modules joined the selection"
+        f"check: {len(proof.names)} imports proved frozen, {len(added.modules)} modules joined the selection"
     )
 
 

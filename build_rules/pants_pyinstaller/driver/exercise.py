@@ -11,13 +11,13 @@ import concurrent.futures
 import functools
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from . import contract, notes, outputs
 from .bundle import shape
 from .bundle.contents import Layers, load_layers
 from .errors import DriverError
+from .outputs import Additions, Proved
 from .progress import step
 from .proof import exercise_compare, exercise_sides, needs
 from .proof.exercise_sides import Seen
@@ -27,7 +27,7 @@ _AT_ONCE = 2
 
 
 def run(request: contract.ExerciseRequest) -> None:
-    """Write EXERCISE_RESULT: ``modules`` and ``files`` that join the selection of ``check``.
+    """Write EXERCISE_RESULT (an ``outputs.Proved``) and NOTES.
 
     :raises DriverError: an exercise that fails, or that does not do frozen what it does unfrozen.
     """
@@ -36,28 +36,7 @@ def run(request: contract.ExerciseRequest) -> None:
     proved = outputs.read_check(request.check)
     dynamic = outputs.read_trace(request.trace)["dynamic"]
 
-    def load(modules: Iterable[str], files: Iterable[str]) -> Layers:
-        return load_layers(
-            request.layer,
-            request.app,
-            dynamic,
-            {*proved["modules"], *modules},
-            {*proved["files"], *files},
-            request.site,
-            own_files=proved["own_files"],
-            unpacked=proved["unpacked"],
-        )
-
-    layers = load_layers(
-        request.layer,
-        request.app,
-        {},
-        proved["modules"],
-        proved["files"],
-        request.site,
-        own_files=proved["own_files"],
-        unpacked=proved["unpacked"],
-    )
+    layers = load_layers(request.layer, request.app, request.site, proved)
     shipped = layers.chosen
     said: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:
@@ -68,7 +47,7 @@ def run(request: contract.ExerciseRequest) -> None:
                 pool.submit(exercise_sides.unfrozen, stage, layers, program)
                 for program in stage.programs
             ]
-            runs = _frozen(pool, stage, layers, proved["early"])
+            runs = _frozen(pool, stage, layers, proved.early)
             sides = [future.result() for future in waiting]
             if sides[0][2]:
                 text = f"exercises ran with this machine's network: {sides[0][2]}"
@@ -78,39 +57,37 @@ def run(request: contract.ExerciseRequest) -> None:
                 exercise_compare.refuse_failing(
                     program.name, side, "unfrozen", request.timeout, ignored
                 )
-            modules, files = needs.used(layers, [seen for _, seen, _ in sides])
+            found = Additions(*needs.used(layers, [seen for _, seen, _ in sides]))
+            new = found.beyond(Additions())
             for attempt in range(_ROUNDS):
-                more = needs.missed(layers, [seen for _, seen in runs])
-                if attempt and not (more[0] - modules or more[1] - files):
-                    break
-                modules |= more[0]
-                files |= more[1]
-                if not modules and not files:
+                more = Additions(*needs.missed(layers, [seen for _, seen in runs]))
+                new += more.beyond(found)
+                found.join(more)
+                if not new:
                     break
                 step(
-                    f"exercise: {', '.join(sorted(modules | files)[:8])} "
+                    f"exercise: {', '.join(sorted(new)[:8])} "
                     f"used, but not in the bundle: added (run {attempt + 2})"
                 )
-                layers = load(modules, files)
-                runs = _frozen(pool, stage, layers, proved["early"])
-        found = [
+                layers.refine(found, dynamic)
+                new = []
+                runs = _frozen(pool, stage, layers, proved.early)
+        differences = [
             exercise_compare.difference(
                 program.name,
                 program.program,
                 plain[0],
                 frozen,
                 ignored,
-                layers.app.request.excludes,
+                layers.app.wanted.excludes,
             )
             for program, plain, (frozen, _) in zip(stage.programs, sides, runs)
         ]
-    refuse([text for text in found if text is not None])
-    result: dict[str, Any] = {
-        "schema": contract.SCHEMA,
-        "exercises": sorted(request.exercises),
-        "modules": sorted(set(layers.chosen.modules) - set(shipped.modules)),
-        "files": sorted(set(layers.chosen.files) - set(shipped.files)),
-    }
+    refuse([text for text in differences if text is not None])
+    added = Additions(
+        set(layers.chosen.modules) - set(shipped.modules),
+        set(layers.chosen.files) - set(shipped.files),
+    )
     os.makedirs(request.output, exist_ok=True)
     said.append(
         notes.note("proof", f"{len(stage.programs)} exercises do the same frozen as unfrozen")
@@ -118,10 +95,10 @@ def run(request: contract.ExerciseRequest) -> None:
     for pattern, reason in (request.ignore or {}).items():
         said.append(notes.note("accepted", f"output that matches {pattern}: {reason}"))
     notes.write(request.output, said)
-    outputs.write_json(request.output, contract.EXERCISE_RESULT, result)
+    outputs.write(request.output, contract.EXERCISE_RESULT, Proved(layers.chosen, added))
     step(
         f"exercise: {len(stage.programs)} exercises do the same frozen as unfrozen, "
-        f"{len(result['modules'])} modules and {len(result['files'])} files joined the selection"
+        f"{len(added.modules)} modules and {len(added.files)} files joined the selection"
     )
 
 

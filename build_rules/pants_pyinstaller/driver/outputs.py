@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import contract
@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a binary asks for.
+    """What a binary asks for: the input of ``selection.select``.
 
     :param modules: module names to begin with (imports of the first-party code, hidden imports, found at run time).
     :param files: destinations to begin with (found at run time).
@@ -45,6 +45,16 @@ class Wanted:
     collect: frozenset[str] = frozenset()
     excludes: tuple[str, ...] = ()
     shadowed: frozenset[str] = frozenset()
+
+
+@dataclass
+class Selection:
+    """What of a layer goes in: module names, file destinations, runtime hooks, distributions' numbers; each sorted."""
+
+    modules: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    rthooks: list[str] = field(default_factory=list)
+    dists: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -64,79 +74,131 @@ class OwnModule:
 
 @dataclass
 class App:
-    """APP_SELECTION: what ``app`` says to ``check`` and ``assemble``.
+    """APP_SELECTION: what ``app`` hands to ``check``, ``exercise`` and ``assemble``.
 
-    :param wanted: fields of ``Wanted``.
+    :param selection: the closure of ``wanted``; a proof may add to it.
     :param hooks: runtime hooks of the user, in order: names of entries in ``scripts``.
     :param scripts: name -> [offset, length] of marshalled code in APP_MODULES; the entry script is called ``entry``.
     :param files: destination -> whether it is executable; contents below APP_FILES.
     :param unfollowed: see ``first_party.without``.
     """
 
-    schema: int
     entry: Entry
-    wanted: dict[str, list[str]]
-    modules: list[OwnModule]
-    scripts: dict[str, list[int]]
-    hooks: list[str]
-    files: dict[str, bool]
+    wanted: Wanted = field(default_factory=Wanted)
+    selection: Selection = field(default_factory=Selection)
+    modules: list[OwnModule] = field(default_factory=list)
+    scripts: dict[str, list[int]] = field(default_factory=dict)
+    hooks: list[str] = field(default_factory=list)
+    files: dict[str, bool] = field(default_factory=dict)
     unfollowed: dict[str, list[str]] = field(default_factory=dict)
 
-    @property
-    def request(self) -> Wanted:
-        """The selection's input."""
-        return Wanted(
-            modules=frozenset(self.wanted["modules"]),
-            files=frozenset(self.wanted["files"]),
-            collect=frozenset(self.wanted["collect"]),
-            excludes=tuple(self.wanted["excludes"]),
-            shadowed=frozenset(self.wanted["shadowed"]),
-        )
+
+@dataclass
+class Additions:
+    """What runs showed to be missing from a bundle.
+
+    :param modules, files: of the lock.
+    :param own_files: sources of the application that are needed as files: destination -> path.
+    :param unpacked: first-party modules that are such sources alone, for the import hook that loads them.
+    :param askers: module of ``modules`` -> who asked for it first, where that is known.
+    """
+
+    modules: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    own_files: dict[str, str] = field(default_factory=dict)
+    unpacked: set[str] = field(default_factory=set)
+    askers: dict[str, str] = field(default_factory=dict)
+
+    def beyond(self, known: Additions) -> list[str]:
+        """Names that ``known`` lacks, sorted."""
+        new = (self.modules - known.modules) | (self.files - known.files)
+        new |= self.own_files.keys() - known.own_files.keys()
+        return sorted(new | (self.unpacked - known.unpacked))
+
+    def join(self, other: Additions) -> None:
+        """Add ``other``."""
+        self.modules |= other.modules
+        self.files |= other.files
+        self.own_files |= other.own_files
+        self.unpacked |= other.unpacked
+        self.askers = {**other.askers, **self.askers}
+
+
+@dataclass
+class Proved:
+    """CHECK_RESULT or EXERCISE_RESULT.
+
+    :param selection: what ships, as far as this program knows.
+    :param additions: what of it the program added.
+    :param early: see ``runtime.Packed``.
+    """
+
+    selection: Selection
+    additions: Additions = field(default_factory=Additions)
+    early: dict[str, list[str]] = field(default_factory=dict)
+
+
+def write_json(directory: str, name: str, content: Any) -> None:
+    """Write a result file into ``directory``, which is made; sets become sorted lists."""
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, name), "w", encoding="utf-8", newline="\n") as out:
+        json.dump(content, out, indent=1, ensure_ascii=False, sort_keys=True, default=sorted)
+        out.write("\n")
+
+
+def write(directory: str, name: str, result: App | Proved) -> None:
+    """Write the result of a program into ``directory``."""
+    write_json(directory, name, {"schema": contract.SCHEMA, **asdict(result)})
+
+
+def _read(directory: str, name: str) -> dict[str, Any]:
+    with open(os.path.join(directory, name), encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    del found["schema"]
+    return found
 
 
 def read_app(directory: str) -> App:
     """APP_SELECTION of ``directory``."""
-    with open(os.path.join(directory, contract.APP_SELECTION), encoding="utf-8") as file:
-        plain = json.load(file)
+    plain = _read(directory, contract.APP_SELECTION)
     plain["entry"] = Entry(**plain["entry"])
+    wanted = plain["wanted"]
+    plain["wanted"] = Wanted(
+        frozenset(wanted["modules"]),
+        frozenset(wanted["files"]),
+        frozenset(wanted["collect"]),
+        tuple(wanted["excludes"]),
+        frozenset(wanted["shadowed"]),
+    )
+    plain["selection"] = Selection(**plain["selection"])
     plain["modules"] = [OwnModule(**row) for row in plain["modules"]]
     return App(**plain)
 
 
-def read_trace(path: str | None) -> dict[str, Any]:
-    """TRACE_RESULT; nothing without a trace."""
-    if path is None:
+def read_trace(directory: str | None) -> dict[str, Any]:
+    """TRACE_RESULT of ``directory``; nothing without a trace."""
+    if directory is None:
         return {"dynamic": {}, "differences": []}
-    with open(os.path.join(path, contract.TRACE_RESULT), encoding="utf-8") as file:
-        found: dict[str, Any] = json.load(file)
+    return _read(directory, contract.TRACE_RESULT)
+
+
+def read_check(directory: str) -> Proved:
+    """CHECK_RESULT of ``directory``, in which the contents of the application's files lie."""
+    found = _read_proved(directory, contract.CHECK_RESULT)
+    own_files = found.additions.own_files
+    for dest in own_files:
+        own_files[dest] = os.path.join(directory, *own_files[dest].split("/"))
     return found
 
 
-def read_check(directory: str | None) -> dict[str, Any]:
-    """CHECK_RESULT: what the application's proof added; ``own_files`` as contents.load_layers takes it."""
-    if directory is None:
-        return {"modules": [], "files": [], "early": {}, "own_files": {}, "unpacked": []}
-    with open(os.path.join(directory, contract.CHECK_RESULT), encoding="utf-8") as file:
-        found: dict[str, Any] = json.load(file)
-    found["own_files"] = {
-        dest: os.path.join(directory, contract.CHECK_FILES, *dest.split("/"))
-        for dest in found["own_files"]
-    }
-    return found
+def read_exercise(directory: str) -> Proved:
+    """EXERCISE_RESULT of ``directory``."""
+    return _read_proved(directory, contract.EXERCISE_RESULT)
 
 
-def read_exercise(directory: str | None) -> dict[str, Any]:
-    """What the exercises added to the selection."""
-    if directory is None:
-        return {"modules": [], "files": []}
-    with open(os.path.join(directory, contract.EXERCISE_RESULT), encoding="utf-8") as file:
-        found: dict[str, Any] = json.load(file)
-    return found
-
-
-def write_json(directory: str, name: str, content: Any) -> None:
-    """Write a result file, into ``directory``, which is made."""
-    os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, name), "w", encoding="utf-8", newline="\n") as out:
-        json.dump(content, out, indent=1, ensure_ascii=False, sort_keys=True)
-        out.write("\n")
+def _read_proved(directory: str, name: str) -> Proved:
+    plain = _read(directory, name)
+    additions = Additions(**plain["additions"])
+    for field_name in ("modules", "files", "unpacked"):
+        setattr(additions, field_name, set(getattr(additions, field_name)))
+    return Proved(Selection(**plain["selection"]), additions, plain["early"])

@@ -125,7 +125,7 @@ def test_own_sources_that_are_read_join(freezer: Freezer, mode: str) -> None:
     done = start(freezer.freeze(request, mode=mode), PATH="/usr/bin:/bin")
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
     result = freezer.root / request.output.replace("/app", "/check") / contract.CHECK_RESULT
-    assert json.loads(result.read_text())["own_files"] == ["tools.py"]
+    assert list(json.loads(result.read_text())["additions"]["own_files"]) == ["tools.py"]
 
 
 @pytest.mark.parametrize("entry", ["started", "started.py"])

@@ -14,7 +14,7 @@ from typing import Any
 from . import contract, index, outputs
 from .analysis import selection
 from .bundle.contents import Layers, open_code
-from .outputs import App, Entry
+from .outputs import App, Entry, Selection
 from .progress import step
 from .proof import compare, runs
 
@@ -81,7 +81,7 @@ def _unused_tests(layer: index.Index) -> set[str]:
 
 def whole(layer_path: str, layer: index.Index) -> Layers:
     """A bundle of everything that the layer holds, without any application."""
-    chosen = selection.Selection(
+    chosen = Selection(
         modules=[
             name for name, node in zip(layer.names, layer.nodes) if node.kind in index.PRESENT_KINDS
         ],
@@ -89,7 +89,7 @@ def whole(layer_path: str, layer: index.Index) -> Layers:
         rthooks=sorted(layer.scripts),
         dists=list(range(len(layer.dists))),
     )
-    nothing = App(contract.SCHEMA, Entry("", ""), {}, [], {}, [], {})
+    nothing = App(Entry("", ""))
     return Layers(layer_path, "", layer, nothing, open_code(layer_path), b"", chosen)
 
 

@@ -45,7 +45,6 @@ class Pack(NamedTuple):
 class Unit(NamedTuple):
     """What one pack is made of: ``root`` joined with each of ``paths`` is a file, ``paths`` are stable names."""
 
-    label: str
     root: str
     paths: tuple[str, ...]
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from .. import index
 from ..errors import DriverError, listing
-from . import selection
+from ..outputs import Selection
 from .distributions import Distribution, is_test_path, module_of, normalize
 
 _ASK = """
@@ -87,7 +87,7 @@ def contested_files(site: str, distributions: Sequence[Distribution]) -> dict[st
     }
 
 
-def refuse_contested(layer: index.Index, chosen: selection.Selection) -> None:
+def refuse_contested(layer: index.Index, chosen: Selection) -> None:
     """Refuse a selection with a module that two distributions bring with different content.
 
     :raises DriverError: with every such file.

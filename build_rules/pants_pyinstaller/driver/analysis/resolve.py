@@ -111,11 +111,10 @@ def _compile(
             if path.endswith(".py") and distributions.module_of(path) is not None
         )
         if paths:
-            units.append(compiled.Unit(distribution.key, resolve.site, paths))
+            units.append(compiled.Unit(resolve.site, paths))
     for root in dict.fromkeys(resolve.library_modules.values()):
         units.append(
             compiled.Unit(
-                "python",
                 root,
                 tuple(path for path, where in resolve.library_modules.items() if where == root),
             )

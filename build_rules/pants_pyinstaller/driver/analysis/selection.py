@@ -5,11 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ..errors import DriverError, listing
 from ..index import PRESENT_KINDS, Index
-from ..outputs import Wanted
+from ..outputs import Selection, Wanted
 from .distributions import normalize
 from .entry_points import is_tool_group
 
@@ -19,20 +18,6 @@ ALWAYS = ("struct", "_struct", "zlib", "ctypes", "signal", "atexit", "shutil")
 _ENTRY_POINT = re.compile(
     r"^\s*(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+))?\s*(?:\[.*\])?\s*$"
 )
-
-
-@dataclass
-class Selection:
-    """What goes in: module names, file destinations, runtime hooks in order, distributions' numbers.
-
-    ``reasons`` maps a module to the one that brought it first ("" for a root).
-    """
-
-    modules: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    rthooks: list[str] = field(default_factory=list)
-    dists: list[int] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def is_under(name: str, roots: Iterable[str]) -> bool:
@@ -92,36 +77,33 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
             excluded_cache[name] = known
         return known
 
-    reasons: dict[int, int] = {}
+    chosen: set[int] = set()
     files: set[str] = set()
     rthooks: dict[str, None] = {}
     dists: set[int] = set()
     queue: list[int] = []
 
-    def add(position: int | None, reason: int) -> None:
-        if position is None or position in reasons:
+    def add(position: int | None) -> None:
+        if position is None or position in chosen:
             return
         if nodes[position].kind not in PRESENT_KINDS or is_out(names[position]):
             return
-        reasons[position] = reason
+        chosen.add(position)
         queue.append(position)
 
-    def add_name(name: str, reason: int = -1) -> None:
-        add(number.get(name), reason)
-        parent = name.rpartition(".")[0]
-        while parent:
-            add(number.get(parent), reason)
-            parent = parent.rpartition(".")[0]
+    def add_name(name: str) -> None:
+        for part in lineage(name):
+            add(number.get(part))
 
     for position in index.base:
-        add(position, -1)
+        add(position)
     for name in (*ALWAYS, *sorted(wanted.modules)):
         add_name(name)
     for position, dist in enumerate(index.dists):
         if dist.key in wanted.collect:
             dists.add(position)
             for module in dist.modules:
-                add(module, -1)
+                add(module)
     done_dists: set[int] = set()
     while queue or dists - done_dists:
         while queue:
@@ -131,24 +113,24 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
             if node.owner >= 0:
                 dists.add(node.owner)
             for edge in node.edges:
-                add(edge, position)
+                add(edge)
             for name in dynamic.get(names[position], ()):
-                add_name(name, position)
+                add_name(name)
             for group in index.groups.get(names[position], ()):
                 for provider, modules in plugins_of_group(index, group):
                     dists.add(provider)
                     for name in modules:
-                        add_name(name, position)
+                        add_name(name)
             for hook in index.rthooks.get(names[position], ()):
                 if hook not in rthooks:
                     rthooks[hook] = None
                     for edge in index.scripts[hook].edges:
-                        add(edge, position)
+                        add(edge)
         for owner in sorted(dists - done_dists):
             done_dists.add(owner)
             for name in plugin_modules(index.dists[owner].entry_points):
                 add_name(name)
-    selected = {names[position] for position in reasons}
+    selected = {names[position] for position in chosen}
     for dest, item in index.files.items():
         if item.kind in ("data", "binary") and item.module >= 0 and item.owner in dists:
             if item.kind == "binary" and nodes[item.module].kind == "extension":
@@ -156,7 +138,7 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
             whole = index.dists[item.owner].key in wanted.collect
             package = names[item.module]
             if not is_out(package) and (
-                whole or any(number.get(p) in reasons for p in lineage(package))
+                whole or any(number.get(p) in chosen for p in lineage(package))
             ):
                 files.add(dest)
     for owner in dists | _without_modules(index, dists):
@@ -168,10 +150,6 @@ def select(index: Index, wanted: Wanted, dynamic: Mapping[str, Iterable[str]]) -
         files=sorted(_with_libraries(index, files)),
         rthooks=sorted(rthooks),
         dists=sorted(dists),
-        reasons={
-            names[position]: names[reason] if reason >= 0 else ""
-            for position, reason in reasons.items()
-        },
     )
 
 

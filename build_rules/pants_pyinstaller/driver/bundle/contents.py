@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import mmap
 import os
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .. import contract, index, outputs
 from ..analysis import selection
-from ..outputs import App, Wanted
+from ..outputs import Additions, App, Proved, Selection
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Layers:
     app: App
     code: mmap.mmap
     own_code: bytes
-    chosen: selection.Selection
+    chosen: Selection
     site: str | None = None
     own_places: dict[str, str] = field(default_factory=dict)
 
@@ -51,53 +52,57 @@ class Layers:
         offset, length = self.app.scripts[name]
         return self.own_code[offset : offset + length]
 
+    def add_own(self, additions: Additions) -> None:
+        """Add sources of the application as files."""
+        for dest, path in additions.own_files.items():
+            if dest not in self.app.files:
+                self.app.files[dest] = False
+                self.own_places[dest] = path
+        for module in self.app.modules:
+            module.pyz = module.pyz and module.name not in additions.unpacked
+
+    def refine(self, additions: Additions, dynamic: Mapping[str, Iterable[str]]) -> None:
+        """Add what runs showed to be missing, with all that it needs in turn; see ``selection.select``."""
+        self.layer.adopt(sorted(additions.files), self.site)
+        self.add_own(additions)
+        wanted = self.app.wanted
+        wanted = dataclasses.replace(
+            wanted,
+            modules=wanted.modules.union(self.chosen.modules, additions.modules),
+            files=wanted.files.union(self.chosen.files, additions.files),
+        )
+        self.chosen = selection.select(self.layer, wanted, dynamic)
+
 
 def load_layers(
     layer_path: str,
     app_path: str,
-    dynamic: Mapping[str, Iterable[str]],
-    extra_modules: Iterable[str] = (),
-    extra_files: Iterable[str] = (),
     site: str | None = None,
-    own_files: Mapping[str, str] | None = None,
-    unpacked: Iterable[str] = (),
+    check: Proved | None = None,
+    exercise: Proved | None = None,
 ) -> Layers:
-    """Open layer and application, with what a check found at run time added to the selection.
+    """Open layer and application, with what the proof added to the selection.
 
-    :param own_files: sources of the application that are needed as files: destination -> path.
-    :param unpacked: modules of the application that are sources alone, for the import hook that loads them.
-    :param site: the directory that the layer was made of; needed where ``extra_files`` names one of ``Index.others``.
+    :param site: the directory that the layer was made of; needed where the selection names one of ``Index.others``.
     """
-    layer = index.read(layer_path)
-    extra_files = list(extra_files)
-    layer.adopt(extra_files, site)
-    app = outputs.read_app(app_path)
-    added = {dest: path for dest, path in (own_files or {}).items() if dest not in app.files}
-    app.files.update(dict.fromkeys(added, False))
-    gone = set(unpacked)
-    for module in app.modules:
-        module.pyz = module.pyz and module.name not in gone
-    asked = app.request
-    asked = Wanted(
-        modules=asked.modules | frozenset(extra_modules),
-        files=asked.files | frozenset(extra_files),
-        collect=asked.collect,
-        excludes=asked.excludes,
-        shadowed=asked.shadowed,
-    )
     with open(os.path.join(app_path, contract.APP_MODULES), "rb") as file:
         own_code = file.read()
-    return Layers(
+    app = outputs.read_app(app_path)
+    proved = exercise or check
+    made = Layers(
         layer_path=layer_path,
         app_path=app_path,
-        layer=layer,
+        layer=index.read(layer_path),
         app=app,
         code=open_code(layer_path),
         own_code=own_code,
-        chosen=selection.select(layer, asked, dynamic),
+        chosen=proved.selection if proved else app.selection,
         site=site,
-        own_places=added,
     )
+    made.layer.adopt(made.chosen.files, site)
+    if check is not None:
+        made.add_own(check.additions)
+    return made
 
 
 def open_code(layer_path: str) -> mmap.mmap:

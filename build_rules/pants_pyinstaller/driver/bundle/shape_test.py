@@ -10,6 +10,7 @@ import pytest
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver.bundle import archive, shape
 from pants_pyinstaller.driver.bundle.contents import load_layers
+from pants_pyinstaller.driver.outputs import Additions
 from pants_pyinstaller.testing.freezer import Freezer, start
 
 SOURCE = """
@@ -24,7 +25,7 @@ def main():
 def test_probe_is_the_shipped_shape(freezer: Freezer, tmp_path: Path, mode: str) -> None:
     request = freezer.app(f"shape_{mode}", {"shapeapp/cli.py": SOURCE}, "shapeapp.cli:main")
     shipped = start(freezer.freeze(request, mode=mode), TMPDIR=str(tmp_path))
-    layers = load_layers(str(freezer.root / "layer"), str(freezer.root / request.output), {})
+    layers = load_layers(str(freezer.root / "layer"), str(freezer.root / request.output))
     note = marshal.dumps(compile("import sys\nsys.noted = 'first'\n", "note.py", "exec"))
     path = shape.probe(
         layers,
@@ -57,11 +58,9 @@ def test_a_selection_may_name_any_file_of_the_lock(
     layers = load_layers(
         str(freezer.root / "layer"),
         str(freezer.root / request.output),
-        {},
-        [],
-        ["needs_header/api.h", "plugin_one.py"],
         str(freezer.root / "site"),
     )
+    layers.refine(Additions(files={"needs_header/api.h", "plugin_one.py"}), {})
 
     path = shape.probe(layers, str(tmp_path / "probe"), mode, str(freezer.root / "pack"))
 

@@ -15,7 +15,7 @@ from .exercise_sides import Seen
 def needed(layers: Layers, report: runs.Report) -> tuple[set[str], set[str]]:
     """Modules and files that were asked for and that the layer has but the bundle lacks."""
     selected = set(layers.chosen.modules)
-    out = (*layers.app.request.excludes, *layers.app.request.shadowed)
+    out = (*layers.app.wanted.excludes, *layers.app.wanted.shadowed)
     modules = {
         name
         for name, (_, asker) in report.missed_modules.items()
@@ -91,5 +91,5 @@ def missed(layers: Layers, seen_by: Iterable[Seen]) -> tuple[set[str], set[str]]
 
 
 def _is_out(layers: Layers, name: str) -> bool:
-    asked = layers.app.request
+    asked = layers.app.wanted
     return selection.is_under(name, (*asked.excludes, *asked.shadowed))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -267,7 +267,6 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
 def frozen_command(
     layers: Layers,
     work: str,
-    extra: Iterable[archive.PyzEntry] = (),
     mode: str = contract.ONE_DIR,
     pack: str | None = None,
 ) -> list[str]:
@@ -276,7 +275,7 @@ def frozen_command(
     shutil.rmtree(directory, ignore_errors=True)
     code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
     entry = archive.packed("pyi_recorder", "s", code, 1)
-    path = shape.probe(layers, directory, contract.ONE_DIR, None, [entry], extra=extra)
+    path = shape.probe(layers, directory, contract.ONE_DIR, None, [entry])
     if os.name == "posix":
         for folder, _, _ in os.walk(directory, topdown=False):
             os.chmod(folder, 0o555)

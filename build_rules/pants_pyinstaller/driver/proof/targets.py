@@ -29,7 +29,7 @@ def targets(
 
     The main module is proved by its imports: it must not run.
     """
-    shadowed = set(layers.app.wanted["shadowed"])
+    shadowed = set(layers.app.wanted.shadowed)
     called = layers.app.entry.called
     first = [called] if called else []
     attributes: dict[str, set[str]] = {}
@@ -56,7 +56,7 @@ def targets(
     for source in sources.values():
         found, _ = first_party.imports_of(source, sources, layers.layer, shadowed)
         wanted |= found
-    out = (*layers.app.request.excludes, *runs.NEVER_IMPORTED)
+    out = (*layers.app.wanted.excludes, *runs.NEVER_IMPORTED)
     reached = sorted(
         name for name in wanted if not selection.is_under(name, out) and name not in sources
     )

@@ -56,7 +56,6 @@ def refuse_broken(
 def failing(
     alike: Mapping[str, str],
     imports: own_imports.Imports,
-    main: str,
     allow: Mapping[str, str],
 ) -> list[dict[str, str]]:
     """Notes on what fails frozen and unfrozen alike and does not stop the program: each cause once."""

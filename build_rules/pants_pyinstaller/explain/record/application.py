@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from pants_pyinstaller.driver.analysis import compiled, entry_points, first_party, scan, selection
 from pants_pyinstaller.driver.analysis.distributions import normalize
 from pants_pyinstaller.driver.bundle.archive import PYZ_KINDS
+from pants_pyinstaller.driver.outputs import Additions
 from pants_pyinstaller.explain.record import statements
 from pants_pyinstaller.explain.record.builder import Builder
 
@@ -38,7 +38,7 @@ def _own_edges(made: Builder) -> None:
     for field, names in (("hidden_imports", request.hidden_imports),):
         for name in names:
             made.name(made.root(f"field {field}"), name, "field", field)
-    asked = app.request.collect
+    asked = app.wanted.collect
     fields = (
         ("collect", {normalize(name) for name in request.collect}),
         ("dependencies", {normalize(name) for name in request.requirements}),
@@ -53,7 +53,7 @@ def _own_edges(made: Builder) -> None:
             name = made.layer.names[number]
             if name in made.module:
                 made.edge(root, made.module[name], "field", f"{field}: {dist.name}")
-    for dest in app.request.files:
+    for dest in app.wanted.files:
         if dest in made.file:
             made.edge(made.root("hooks of first-party modules"), made.file[dest], "rule")
 
@@ -72,7 +72,7 @@ def _script(made: Builder) -> first_party.Source | None:
 
 def _follow(made: Builder, position: int, source: first_party.Source, detail: str) -> None:
     """Everything that one first-party module or script imports."""
-    shadowed = set(made.layers.app.wanted["shadowed"])
+    shadowed = set(made.layers.app.wanted.shadowed)
     wanted, _ = first_party.imports_of(source, made.sources, made.layer, shadowed)
     code = None
     if source.kind in PYZ_KINDS and source.text:
@@ -108,18 +108,15 @@ def _groups_of(made: Builder, source: first_party.Source) -> dict[str, str]:
 
 def _found(made: Builder) -> None:
     """What the proof's runs found missing and added, as far as nothing else explains it."""
-    asked = made.layers.app.request
-    plain = selection.select(made.layer, asked, made.dynamic)
-    known_modules, known_files = set(plain.modules), set(plain.files)
     for root, result in (("proof", made.check), ("exercises", made.exercised)):
-        askers: Mapping[str, str] = result.get("askers", {})
-        for name in result["modules"]:
-            if name not in known_modules and name in made.module:
-                asker = askers.get(name, "")
+        found = result.additions if result else Additions()
+        for name in sorted(found.modules):
+            if name in made.module:
+                asker = found.askers.get(name, "")
                 source = made.own.get(asker, made.module.get(asker))
                 if source is None:
                     source = made.root(root)
                 made.edge(source, made.module[name], "proof")
-        for dest in result["files"]:
-            if dest not in known_files and dest in made.file:
+        for dest in sorted(found.files):
+            if dest in made.file:
                 made.edge(made.root(root), made.file[dest], "proof")

@@ -37,17 +37,10 @@ class Builder:
     def __init__(self, request: RecordRequest) -> None:
         self.request = request
         self.dynamic = outputs.read_trace(request.trace)["dynamic"]
-        self.check = outputs.read_check(request.check)
-        self.exercised = outputs.read_exercise(request.exercise)
+        self.check = outputs.read_check(request.check) if request.check else None
+        self.exercised = outputs.read_exercise(request.exercise) if request.exercise else None
         self.layers = load_layers(
-            request.layer,
-            request.app,
-            {},
-            [*self.check["modules"], *self.exercised["modules"]],
-            [*self.check["files"], *self.exercised["files"]],
-            request.site,
-            own_files=self.check["own_files"],
-            unpacked=self.check["unpacked"],
+            request.layer, request.app, request.site, self.check, self.exercised
         )
         self.layer, self.chosen = self.layers.layer, self.layers.chosen
         self.selected = set(self.chosen.modules)

@@ -50,7 +50,7 @@ def _document(builder: Builder) -> document.Document:
         name: [row for row in rows if row[0] in builder.selected]
         for name, rows in layer.missing.items()
     }
-    _, own_missing = first_party.resolve_imports(builder.sources, layer, app.request.shadowed)
+    _, own_missing = first_party.resolve_imports(builder.sources, layer, app.wanted.shadowed)
     for item in own_missing:
         missing.setdefault(item.name, []).insert(0, [item.importer, item.how])
     return document.Document(
@@ -61,7 +61,7 @@ def _document(builder: Builder) -> document.Document:
             "entry_point": builder.request.entry_point,
             "python": f"{layer.python['implementation']} {layer.python['version']}",
             "pyinstaller": layer.pyinstaller,
-            "collect": sorted(app.request.collect),
+            "collect": sorted(app.wanted.collect),
             "notes": notes.read(
                 builder.request.layer,
                 builder.request.app,
@@ -73,8 +73,8 @@ def _document(builder: Builder) -> document.Document:
         edges=list(builder.edges.values()),
         roots=sorted(builder.roots.values()),
         selected=sorted(_selected(builder)),
-        excludes=list(app.request.excludes),
-        shadowed=sorted(app.request.shadowed),
+        excludes=list(app.wanted.excludes),
+        shadowed=sorted(app.wanted.shadowed),
         dists={
             item.key: {
                 "name": item.name,
