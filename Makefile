@@ -13,7 +13,7 @@ build-binary:  ## Build the archive of agent-runner for this platform, in dist/r
 	$(PANTS) package ::
 
 .PHONY: cross
-cross:  ## Build the archives of this platform and of those that it emulates; see docs/platforms.md.
+cross:  ## Build the archives of this platform and of those it can emulate; see docs/platforms.md.
 	$(PANTS) --pyinstaller-platforms=all package ::
 
 .PHONY: test-binary
@@ -21,7 +21,7 @@ test-binary:  ## Run every test; those in tests/ start the packaged executable.
 	$(PANTS) test ::
 
 .PHONY: test-cross
-test-cross:  ## Start the executables of every platform that this machine emulates; needs root or user namespaces.
+test-cross:  ## Start the executables of every platform this machine can emulate; needs root or user namespaces.
 	$(PANTS) --pyinstaller-platforms=all --tag="['emulated']" test ::
 
 .PHONY: test-interrupted
@@ -41,7 +41,7 @@ clean-binary:  ## Remove dist; keep what Pants has cached.
 	rm -rf dist
 
 .PHONY: verify-release
-verify-release:  ## Check what build-binary left in dist/release; VERSION=dev.
+verify-release:  ## Check the files that build-binary wrote to dist/release; VERSION=dev.
 	$(PANTS) run build_rules/release:cli -- verify dist/release --platform local --version $(or $(VERSION),dev) --evidence dist/evidence
 
 TAG ?= agent-runner-v0.1.0-test
@@ -52,7 +52,7 @@ release-dry-run:  ## Rehearse the release of what builds here, without an accoun
 	$(PANTS) run build_rules/release:cli -- rehearse --tag $(TAG) $(ARGS)
 
 .PHONY: rollback-dry-run
-rollback-dry-run:  ## Show what rolling back to TAG would do: TAG=agent-runner-v0.1.0.
+rollback-dry-run:  ## Print what a rollback to TAG would do: TAG=agent-runner-v0.1.0.
 	$(PANTS) run build_rules/release:cli -- rollback $(TAG) --bucket $(or $(RELEASE_BUCKET),bucket) --dry-run
 
 .PHONY: trigger-ci-build
@@ -61,7 +61,7 @@ trigger-ci-build:  ## Build the current branch on all five platforms, on GitHub;
 	@echo "Started. Follow it with: gh run list --workflow build-agent-runner-binaries.yml"
 
 # Made by pattern: `make release-plan`, `release-verify`, `release-notes`, `release-ledger` and so on.
-release-%:  ## The release program's command %, e.g. make release-plan ARGS="--tag agent-runner-v0.1.0".
+release-%:  ## Run command % of the release program, e.g. make release-plan ARGS="--tag agent-runner-v0.1.0".
 	$(PANTS) run build_rules/release:cli -- $* $(ARGS)
 
 RUNS ?= 3
@@ -82,7 +82,7 @@ CACHE := $(PANTS) run build_rules/remote_cache:server --
 cache-server:  ## Start a remote cache for this machine's clones: ARGS="--max-size 50G"; see docs/remote-cache.md.
 	$(CACHE) start $(ARGS)
 
-cache-status:  ## Show whether the remote cache is running, and what a client may do.
+cache-status:  ## Show whether the remote cache is running, and what clients may do.
 	$(CACHE) status $(ARGS)
 
 cache-stop:  ## Stop the remote cache; keep its contents.
@@ -103,7 +103,7 @@ LOCKS ?= 1
 AGENT_RUNNER ?= 1
 
 .PHONY: bench-cache
-bench-cache:  ## Measure what a remote cache saves, and how cost grows: SERVICES=1,10,100 LOCKS=1,10 AGENT_RUNNER=1,10.
+bench-cache:  ## Measure what a remote cache saves, and how the cost grows: SERVICES=1,10,100 LOCKS=1,10 AGENT_RUNNER=1,10.
 	PYTHONPATH=bench:tests $(PYTHON) bench/cache.py --agent-runner "$(AGENT_RUNNER)" --services "$(SERVICES)" --locks "$(LOCKS)" $(BENCH_OPTIONS)
 
 .PHONY: stores stores-trim

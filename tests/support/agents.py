@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
@@ -44,12 +43,7 @@ class Agents:
         self._client = self.wait_for(Client.connect(self._address, namespace=self._namespace))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(TIMEOUT_S)
         self._loop.close()

@@ -24,7 +24,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -116,13 +115,8 @@ class FakeDaytona(LoopbackServer):
         """What `DAYTONA_API_URL` should be."""
         return f"{self.root_url}/api"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         for sandbox in self.sandboxes.values():
             _kill(sandbox)
         self._root.cleanup()

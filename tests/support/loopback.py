@@ -10,7 +10,6 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Final, Self
 
 import uvicorn
@@ -91,12 +90,7 @@ class LoopbackServer:
             raise RuntimeError(f"the loopback server on port {self.port} did not start")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         assert self._server is not None
         assert self._thread is not None
         self.closing.set()

@@ -7,7 +7,6 @@ import enum
 import socket
 import threading
 import time
-from types import TracebackType
 from typing import Final, Self
 
 _CHUNK: Final = 64 * 1024
@@ -123,12 +122,7 @@ class TcpProxy:
         self._start(self._accept)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.cut()
         for one in self._open:
             one.close()

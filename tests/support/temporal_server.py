@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from support.executables import ServerProgram
@@ -113,11 +112,6 @@ class TemporalServer:
                     f" after {START_TIMEOUT_S:g} s: {asked.stderr.strip()}"
                 )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.process.kill()
         self._home.cleanup()
