@@ -72,6 +72,19 @@ PYTHON ?= python3
 bench:  ## Compare with plain PyInstaller: RUNS=3 ONLY=clean,line PYTHON=python3 (3.11 or newer).
 	PYTHONPATH=bench:tests $(PYTHON) bench/compare.py --runs $(RUNS) --only $(ONLY) $(BENCH_OPTIONS)
 
+.PHONY: gallery gallery-locks
+gallery:  ## Freeze programs that use well-known packages, write docs/compatibility.md: ONLY=numpy,pandas PYTHON=python3.13.
+	PYTHONPATH=bench:build_rules $(PYTHON) -m gallery $(if $(filter file,$(origin ONLY)),,--only "$(ONLY)") $(GALLERY_OPTIONS)
+
+GALLERY_LOCKS = $(if $(filter file,$(origin ONLY)),$(basename $(notdir $(wildcard bench/gallery/locks/*.in))),$(shell echo "$(ONLY)" | tr , " "))
+
+gallery-locks:  ## Make the gallery's locks anew, of the newest releases: ONLY=numpy,pandas PYTHON=python3.13 with uv.
+	@set -e; for name in $(GALLERY_LOCKS); do \
+	  echo "$$name"; \
+	  $(PYTHON) -m uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.13 bench/gallery/locks/$$name.in --output-file bench/gallery/locks/$$name.lock; \
+	done
+
 .PHONY: proof-picture
 proof-picture:  ## Record the README's picture of a build that the proof fails. PYTHON=python3.13.
 	PYTHONPATH=tests $(PYTHON) bench/record_proof_failure.py

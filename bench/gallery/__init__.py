@@ -1,0 +1,1 @@
+"""Well-known packages, frozen and compared with themselves unfrozen; see docs/compatibility.md."""
