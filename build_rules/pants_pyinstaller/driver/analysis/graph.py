@@ -24,6 +24,7 @@ from PyInstaller.lib.modulegraph.find_modules import get_implies
 
 from . import scan
 from .compiled import Module
+from .selection import is_under
 
 _DIRECT = mg.DependencyInfo(conditional=False, function=False, tryexcept=False, fromlist=False)
 
@@ -259,7 +260,14 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         return False
 
     def follow(self, name: str, source: Any) -> None:
-        """Add the module ``name``, if there is one, as imported by ``source``."""
+        """Add the module ``name``, if there is one, as imported by ``source``.
+
+        Nothing is added that a hook of ``source`` excludes, unless ``source`` itself is under that exclusion.
+        """
+        referrer = getattr(source, "identifier", "")
+        rules = self._find_all_excluded_imports(referrer) if referrer else ()
+        if any(is_under(name, (rule,)) and not is_under(referrer, (rule,)) for rule in rules):
+            return
         with contextlib.suppress(ImportError):
             self.import_hook(name, source)
 

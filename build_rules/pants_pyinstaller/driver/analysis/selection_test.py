@@ -75,6 +75,14 @@ DISTRIBUTIONS: dict[str, dict[str, str | bytes]] = {
     # One odd file each.
     "odd-encoding": {"odd_encoding.py": b"# an encoding of old: caf\xe9\nVALUE = 1\n"},
     "odd-hook": {"odd_hook.py": "VALUE = 2\n"},
+    # A hook leaves out what only a string that is executed imports.
+    "shells": {
+        "shells/__init__.py": "",
+        "shells/magic.py": (
+            "def plot():\n    try:\n        exec('import has_command')\n"
+            "    except ImportError:\n        return 'no'\n    return 'yes'\n"
+        ),
+    },
     "whole": {"whole/__init__.py": "", "whole/part.py": "VALUE = 'part'\n"},
     "tzdata": {
         "tzdata/__init__.py": "",
@@ -115,6 +123,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
             make_wheel(root / "wheels", name, "1.0", content, entry_points=points), root / "site"
         )
     (root / "hooks" / "hook-odd_hook.py").write_text(HOOK)
+    (root / "hooks" / "hook-shells.py").write_text("excludedimports = ['has_command']\n")
     (root / "tool").symlink_to(tool_directory())
     made = Freezer(root)
     layer = contract.LayerRequest("site", "tool", "layer", cache="cache", hooks=("hooks",))
@@ -169,6 +178,7 @@ NEEDED: Mapping[str, tuple[str, str, set[str]]] = {
         "Nowhere/City",
         {"tzdata"},
     ),
+    "excluded": ("from shells import magic\nprint(magic.plot())", "no", {"shells"}),
     "splash": ("import pyi_splash\nprint(pyi_splash.__name__)", "pyi_splash", set()),
     "by_name": (
         "import importlib\nnames = {'red': 'kite_red'}\n"
