@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import contract, notes, outputs
-from .analysis import first_party, import_hooks, own_imports
+from .analysis import first_party, import_hooks, own_imports, selection
 from .bundle import lazy, shape
 from .bundle.contents import load_layers
 from .errors import DriverError
@@ -186,7 +186,10 @@ def run(request: contract.CheckRequest) -> None:
         for item in proof.known["differences"]
         if item["module"] in selected - imported
     ]
-    differences = [item for item in differences if item.module not in allow]
+    decided = _excluded_by_hooks(differences, layers.app.unfollowed)
+    said += decided
+    accepted = {item["module"] for item in decided} | set(allow)
+    differences = [item for item in differences if item.module not in accepted]
     differences.sort(
         key=lambda item: item.module in proof.sources
     )  # the cause before who only imports it
@@ -221,6 +224,24 @@ def run(request: contract.CheckRequest) -> None:
     step(
         f"check: {len(proof.names)} imports proved frozen, {len(added.modules)} modules joined the selection"
     )
+
+
+def _excluded_by_hooks(
+    differences: Iterable[compare.Difference], unfollowed: Mapping[str, Iterable[str]]
+) -> list[dict[str, str]]:
+    """Notes on modules that lack what a hook's ``excludedimports`` takes from them: the user has decided so."""
+    return [
+        notes.note(
+            "accepted",
+            f"{item.module} does not import frozen ({item.frozen}): a hook excludes what it imports",
+            module=item.module,
+        )
+        for item in differences
+        if selection.is_under(
+            compare.missing_name(item.frozen) or "",
+            first_party.unfollowed_by(item.module, unfollowed),
+        )
+    ]
 
 
 def _requests(proof: _Proof, report: runs.Report) -> set[tuple[str, str]]:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # Folders of the standard library that no executable can contain.
-SKIPPED = {"__pycache__", "site-packages", "dist-packages", "test", "idlelib", "ensurepip"}
+SKIPPED = {"__pycache__", "site-packages", "dist-packages", "test"}
 _ARCH = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _LIBRARY = re.compile(r"(?:=>\s+|^\s+)(/\S+)", re.M)
 

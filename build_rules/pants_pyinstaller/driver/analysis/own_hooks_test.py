@@ -77,6 +77,24 @@ def test_all_attributes_count(freezer: Freezer, mode: str) -> None:
     ]
 
 
+def test_a_module_without_what_a_hook_excludes_is_a_note(freezer: Freezer) -> None:
+    program = {
+        "switched/__init__.py": (
+            "import os\n\nif 'WITHOUT' not in os.environ:\n    from switched import heavy\n"
+        ),
+        "switched/heavy.py": "",
+        "switches.py": "import os\n\nos.environ['WITHOUT'] = '1'\nimport switched\n\nprint(1)\n",
+    }
+    request = freezer.app("switches", program, "switches.py", hooks=("switches/hooks",))
+    hooks = freezer.root / "switches" / "hooks"
+    hooks.mkdir()
+    (hooks / "hook-switched.py").write_text("excludedimports = ['switched.heavy']\n")
+    done = start(freezer.freeze(request), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    noted = (freezer.root / "switches" / "check" / contract.NOTES).read_text()
+    assert "switched does not import frozen" in noted
+
+
 def test_own_modules_that_a_hook_excludes_are_left_out(freezer: Freezer) -> None:
     program = {
         "parts/__init__.py": "",

@@ -53,6 +53,12 @@ def missing_module(text: str) -> str | None:
     return named[1] if named else None
 
 
+def missing_name(text: str) -> str | None:
+    """The same, or what cannot be imported from a package."""
+    named = re.search(r"cannot import name '(\w+)' from .*?'([\w.]+)'", text)
+    return f"{named[2]}.{named[1]}" if named else missing_module(text)
+
+
 def explain(module: str, unfrozen: runs.Outcome, frozen: runs.Outcome) -> Difference:
     """The difference with its likely cause and what to do, judged by the frozen exception."""
     kind, text = frozen.error or ("", "")

@@ -96,9 +96,9 @@ def _pyi_starting(file, module, script):
                 spawn.old_main_modules.append(sys.modules["__main__"])
                 found = type(sys)("__mp_main__")
                 found.__file__ = path
-                found.__loader__ = main.__loader__
+                found.__loader__ = main.__loader__  # it reads the code from the next attribute
                 sys.modules["__main__"] = sys.modules["__mp_main__"] = found
-                code = pyz_archive.extract("__mp_main__")
+                found._pyi_main_co = code = pyz_archive.extract("__mp_main__")
                 _imp._fix_co_filename(code, path)
                 exec(code, found.__dict__)
 
