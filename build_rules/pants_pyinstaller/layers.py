@@ -307,6 +307,7 @@ async def make_app_layer(request: FreezeRequest) -> AppLayer:
                 data=dict(request.application.data),
                 optimize=field_set.optimize.value or 0,
                 requirements=request.application.requirements,
+                address=field_set.address.spec,
             ).to_json(),
             toolchain=request.toolchain,
             mounts=FrozenDict(mounts),

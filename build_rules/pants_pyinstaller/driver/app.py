@@ -130,6 +130,7 @@ def run(request: contract.AppRequest) -> None:
         hooks=[hook for hook in scripts if hook != "entry"],
         files=dict(sorted(files.items())),
         unfollowed=unfollowed,
+        address=request.address,
     )
     outputs.write(request.output, contract.APP_SELECTION, app)
     notes.write(

@@ -223,6 +223,7 @@ class AppRequest(Request):
     :param runtime_hooks: paths of the user's runtime hooks, in their order.
     :param data: files to add: destination in the bundle -> path in the sandbox.
     :param optimize: as in LayerRequest.
+    :param address: of the target; errors of the program that are the build's fault name it.
     """
 
     layer: str
@@ -240,6 +241,7 @@ class AppRequest(Request):
     data: Dict[str, str] | None = None
     optimize: int = 0
     requirements: Tuple[str, ...] = ()
+    address: str = ""
 
 
 @dataclass(frozen=True)

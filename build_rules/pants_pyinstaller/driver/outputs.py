@@ -81,6 +81,7 @@ class App:
     :param scripts: name -> [offset, length] of marshalled code in APP_MODULES; the entry script is called ``entry``.
     :param files: destination -> whether it is executable; contents below APP_FILES.
     :param unfollowed: see ``first_party.without``.
+    :param address: see ``contract.AppRequest``.
     """
 
     entry: Entry
@@ -91,6 +92,7 @@ class App:
     hooks: list[str] = field(default_factory=list)
     files: dict[str, bool] = field(default_factory=dict)
     unfollowed: dict[str, list[str]] = field(default_factory=dict)
+    address: str = ""
 
 
 @dataclass

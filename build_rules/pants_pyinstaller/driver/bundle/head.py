@@ -10,7 +10,7 @@ from .. import contract
 from ..analysis import compiled
 from ..errors import DriverError
 from ..outputs import Entry
-from . import archive, runtime
+from . import archive, left_out, runtime
 from .contents import Layers
 
 
@@ -64,7 +64,8 @@ def parts(
     for item in layer.bootstrap:
         parts.append(archive.packed(item.name, item.kind, layers.script(item)))
     parts += first
-    parts.append(_script("pyi_rth_runtime", runtime.hook(layer.python, one_file, packed)))
+    hook = runtime.hook(layer.python, one_file, packed, left_out.table(layers), app.address)
+    parts.append(_script("pyi_rth_runtime", hook))
     for name in app.hooks:
         parts.append(archive.packed(name, "s", layers.own_script(name)))
     for name in layers.chosen.rthooks:

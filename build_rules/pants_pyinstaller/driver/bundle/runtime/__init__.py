@@ -22,11 +22,19 @@ CA_FILES = (
 use)."""
 
 
-def hook(constants: Mapping[str, str], one_file: bool, packed: Packed | None = None) -> str:
+def hook(
+    constants: Mapping[str, str],
+    one_file: bool,
+    packed: Packed | None = None,
+    left_out: bytes = b"",
+    target: str = "",
+) -> str:
     """Text of the runtime hook that every executable runs first.
 
     :param constants: ``ca_file`` and ``ca_path``: what OpenSSL of the building interpreter has compiled in.
     :param packed: native files of a one-file executable that are unpacked when they are needed.
+    :param left_out: modules that errors explain (``left_out.table``).
+    :param target: the address of the target, which they name.
     """
     text = _call(
         "surroundings", constants.get("ca_file", ""), constants.get("ca_path", ""), CA_FILES
@@ -36,6 +44,8 @@ def hook(constants: Mapping[str, str], one_file: bool, packed: Packed | None = N
             text += _call("unpacking", packed.modules, packed.files, packed.early)
         text += _call("outliving", packed.modules, packed.files, packed.library)
     text += _call("processes", one_file) + _call("sources", one_file)
+    if left_out:
+        text += _call("left_out", left_out, f"the target {target}" if target else "the target")
     return text + _call("importing")
 
 
