@@ -22,7 +22,7 @@ from .outputs import Additions, Proved
 from .progress import step
 from .proof import compare, needs, runs, targets, verdict
 
-_ROUNDS = 6
+_ROUNDS = 12
 
 
 class _Proof:

@@ -56,6 +56,20 @@ PLANTED: dict[str, dict[str, str | bytes]] = {
             "import inspect\n\ndef kernel():\n    return 1\n\nSOURCE = inspect.getsource(kernel)\n"
         ),
     },
+    "needs-sources": {
+        "needs_sources/__init__.py": (
+            "import importlib\n\nREAD = [importlib.import_module(f'needs_sources.part{n}').SOURCE for n in range(20)]\n"
+        ),
+        **{
+            f"needs_sources/part{number}.py": (
+                "from pathlib import Path\n\nSOURCE = Path(__file__).read_text()\n"
+                "STUB = Path(__file__).with_suffix('.pyi').exists()\n"
+            )
+            for number in range(20)
+        },
+        "needs_sources/part3.pyi": "SOURCE: str\n",
+        "needs_sources/unused.py": "",
+    },
     "refuses": {
         "refuses.py": (
             "import sys\nif getattr(sys, 'frozen', False):\n"

@@ -22,7 +22,7 @@ from .progress import step
 from .proof import exercise_compare, exercise_sides, needs
 from .proof.exercise_sides import Seen
 
-_ROUNDS = 6
+_ROUNDS = 12
 _AT_ONCE = 2
 
 

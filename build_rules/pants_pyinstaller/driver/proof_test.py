@@ -128,6 +128,21 @@ def test_own_sources_that_are_read_join(freezer: Freezer, mode: str) -> None:
     assert list(json.loads(result.read_text())["additions"]["own_files"]) == ["tools.py"]
 
 
+def test_all_sources_of_a_distribution_that_reads_them_join(freezer: Freezer) -> None:
+    request = freezer.app(
+        "reads-sources",
+        {
+            "reads_all.py": "import needs_sources\n\ndef main():\n    print(len(needs_sources.READ))\n"
+        },
+        "reads_all:main",
+    )
+    executable = freezer.freeze(request, mode=contract.ONE_DIR)
+    done = start(executable, PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
+    held = {path.name for path in executable.parent.rglob("needs_sources/*") if path.is_file()}
+    assert held == {*(f"part{number}.py" for number in range(20)), "part3.pyi", "__init__.py"}
+
+
 @pytest.mark.parametrize("entry", ["started", "started.py"])
 def test_main_module_does_not_run(freezer: Freezer, entry: str) -> None:
     name = f"main-{entry}"

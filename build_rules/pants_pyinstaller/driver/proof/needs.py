@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .. import index
 from ..analysis import first_party, selection
-from ..analysis.distributions import normalize
+from ..analysis.distributions import module_of, normalize
 from ..bundle.contents import Layers
 from . import runs
 from .exercise_sides import Seen
@@ -43,7 +43,26 @@ def needed(layers: Layers, report: runs.Report) -> tuple[set[str], set[str]]:
                     for dest in layers.layer.files
                     if dest.startswith(prefix) and dest not in files
                 )
-    return modules, wanted
+    return modules, wanted | _sources(layers, selected, files, wanted)
+
+
+def _sources(layers: Layers, selected: set[str], files: set[str], wanted: set[str]) -> set[str]:
+    """Sources of distributions that read theirs: those of their selected modules, and the stubs beside them.
+
+    Each module of such a distribution may ask for the next one, so that one run would show one file. One source alone
+    may be a message that shows a line; a distribution that asks for a second one gets them all.
+    """
+    others = layers.layer.others
+    asking = {others[path] for path in wanted if path in others}
+    asking &= {others[path] for path in files if path in others}
+    return {
+        path
+        for path, owner in others.items()
+        if owner in asking
+        and path not in files
+        and path.endswith((".py", ".pyi"))
+        and module_of(path.removesuffix("i")) in selected
+    }
 
 
 def used(layers: Layers, seen_by: Iterable[Seen]) -> tuple[set[str], set[str]]:
