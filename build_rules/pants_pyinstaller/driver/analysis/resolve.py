@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .. import contract
@@ -180,8 +181,12 @@ def _graph(
         file.write("")
     graph.add_script(entry)
     library = [distributions.module_of(path) for path in resolve.library_modules]
+    tools_own = [
+        distributions.module_of(file.relative_to(stand_ins).as_posix())
+        for file in sorted(Path(stand_ins).rglob("*.py"))
+    ]
     for name in sorted(
-        filter(None, [*resolve.universe, *library, *sys.builtin_module_names, "pyi_splash"])
+        filter(None, [*resolve.universe, *library, *sys.builtin_module_names, *tools_own])
     ):
         with contextlib.suppress(ImportError):
             graph.import_hook(name, None)

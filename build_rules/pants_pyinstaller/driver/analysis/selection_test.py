@@ -180,6 +180,11 @@ NEEDED: Mapping[str, tuple[str, str, set[str]]] = {
     ),
     "excluded": ("from shells import magic\nprint(magic.plot())", "no", {"shells"}),
     "splash": ("import pyi_splash\nprint(pyi_splash.__name__)", "pyi_splash", set()),
+    "tools_own": (
+        "import _pyi_rth_utils.tempfile\nprint(_pyi_rth_utils.tempfile.__name__)",
+        "_pyi_rth_utils.tempfile",
+        set(),
+    ),
     "by_name": (
         "import importlib\nnames = {'red': 'kite_red'}\n"
         "print(importlib.import_module(names['red']).NAME)",
