@@ -11,6 +11,7 @@ from typing import Any
 
 from pants_pyinstaller.explain import diff, document, finished, inventory, questions
 from pants_pyinstaller.explain.errors import ExplainError
+from pants_pyinstaller.explain.page import write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,10 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--diff", metavar="OTHER", help="what changed since OTHER, another such file"
     )
+    parser.add_argument(
+        "--page",
+        metavar="FILE",
+        help="write a page that shows it all; with --diff, both side by side",
+    )
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
     options = parser.parse_args(arguments)
     try:
-        sys.stdout.write(questions.show(_answer(options), options.json))
+        if options.page:
+            _write_page(options)
+        else:
+            sys.stdout.write(questions.show(_answer(options), options.json))
     except ExplainError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -77,6 +86,17 @@ def _answer(options: argparse.Namespace) -> dict[str, Any]:
     if question.largest is not None:
         return finished.largest(found, question.largest)
     return finished.summary(found)
+
+
+def _write_page(options: argparse.Namespace) -> None:
+    explained = _explanation(options)
+    if explained is None:
+        raise ExplainError("--page needs the explanation: name it by --document")
+    other = inventory.read(options.diff) if options.diff else None
+    text = write.page(explained, other)
+    with open(f"{options.page}.part", "w", encoding="utf-8", newline="\n") as out:
+        out.write(text)
+    os.replace(f"{options.page}.part", options.page)
 
 
 def _explanation(options: argparse.Namespace) -> document.Document | None:

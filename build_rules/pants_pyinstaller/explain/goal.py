@@ -45,6 +45,7 @@ from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.errors import require_success
 from pants_pyinstaller.explain import document, inventory, questions
 from pants_pyinstaller.explain.errors import ExplainError
+from pants_pyinstaller.explain.page import write
 from pants_pyinstaller.explain.request import DOCUMENT, RecordRequest
 from pants_pyinstaller.layers import AppLayer, Check, Exercise, PackedIfNeeded
 from pants_pyinstaller.packaging import Executable
@@ -87,6 +88,10 @@ class ExplainBinarySubsystem(GoalSubsystem):
         "(with its manifest beside it), relative to the build root.",
     )
     json = BoolOption(default=False, help="The answer as JSON.")
+    page = BoolOption(
+        default=False,
+        help="Write a page into dist that shows it all and needs no network; with --diff, both builds side by side.",
+    )
     document = BoolOption(
         default=False,
         help="Write the explanation, from which `pyinstaller-explain --document` answers, into dist.",
@@ -267,6 +272,9 @@ async def explain_binary(
             if subsystem.document:
                 path = f"{one.root}.{DOCUMENT}"
                 files.append(FileContent(path, document.dump(made).encode()))
+            elif subsystem.page:
+                path = f"{one.root}.explanation.html"
+                files.append(FileContent(path, write.page(made, question.other).encode()))
             else:
                 shown.append(questions.show(questions.answer(question, made), subsystem.json))
     except ExplainError as error:

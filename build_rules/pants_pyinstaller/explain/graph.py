@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Collection, Iterable
 
@@ -103,6 +104,19 @@ class Graph:
 
     def chain(self, targets: Collection[int]) -> list[Edge]:
         """The shortest way from a root to one of ``targets`` within the bundle; empty: there is none."""
+        reached = [target for target in targets if target in self.ways]
+        if not reached:
+            return []
+        edge = self.ways[min(reached, key=lambda target: (self._costs[target], target))]
+        found: list[Edge] = []
+        while edge is not None:
+            found.append(edge)
+            edge = self.ways[edge.source]
+        return found[::-1]
+
+    @functools.cached_property
+    def ways(self) -> dict[int, Edge | None]:
+        """Each node that the bundle holds -> the last edge of the shortest way to it; of a root: None."""
         costs: dict[int, int] = {}
         came: dict[int, Edge | None] = {}
         queue: list[tuple[int, int, int, Edge | None]] = []
@@ -115,18 +129,13 @@ class Graph:
             if position in costs:
                 continue
             costs[position], came[position] = cost, edge
-            if position in targets:
-                found: list[Edge] = []
-                while edge is not None:
-                    found.append(edge)
-                    edge = came[edge.source]
-                return found[::-1]
             for following in self.outgoing[position]:
                 if following.target in self.selected and following.target not in costs:
                     order += 1
                     price = cost + _COSTS.get(following.kind, 1)
                     heapq.heappush(queue, (price, order, following.target, following))
-        return []
+        self._costs = costs
+        return came
 
     def reasons(self, targets: Collection[int]) -> list[Edge]:
         """Every edge from within the bundle, or from a root, that ends at one of ``targets``."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pants_pyinstaller.explain import archives, document
+from pants_pyinstaller.explain.document import Document
 from pants_pyinstaller.explain.errors import ExplainError
 
 MANIFEST_SUFFIX = ".manifest.json"
@@ -21,6 +22,7 @@ class Inventory:
     :param distributions: name -> ``version``, ``size`` (bytes unpacked, the code of its modules compressed).
     :param modules, files: name -> bytes shipped.
     :param host_libraries: name -> package and version.
+    :param document: the explanation that it was read from.
     :param facts: what else may differ: platform, Python, floor …
     """
 
@@ -33,6 +35,7 @@ class Inventory:
     host_libraries: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     manifest: dict[str, Any] | None = None
+    document: Document | None = None
 
 
 def read(path: str) -> Inventory:
@@ -131,6 +134,7 @@ def of_document(found: document.Document, name: str) -> Inventory:
         }
     made.modules = {node.name: node.packed for node in inside if node.kind in document.MODULE_KINDS}
     made.files = {node.name: node.packed for node in inside if node.kind in document.FILE_KINDS}
+    made.document = found
     return made
 
 
