@@ -105,6 +105,10 @@ def run(request: contract.AppRequest) -> None:
     binaries.update(said.binaries)
     natives, needed = own_hooks.with_libraries(binaries, layer, _everywhere(request))
     shared |= needed
+    for number in first_party.named_distributions(
+        [*sources.values(), *([found.source] if found.source else [])], layer
+    ):
+        shared.update(layer.dists[number].metadata)
     data.update({dest: path for dest, path in natives.items() if dest not in data})
     for dest, path in data.items():
         files[dest] = _copy(

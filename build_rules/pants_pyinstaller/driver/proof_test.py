@@ -261,6 +261,25 @@ def test_modules_that_only_a_finder_knows_are_no_missing_attributes(freezer: Fre
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
+def test_modules_that_want_a_setup_first_are_notes(freezer: Freezer) -> None:
+    request = freezer.app(
+        "wants-setup",
+        {
+            "frame.py": (
+                "class NotReady(Exception):\n    pass\n\n\nREADY = []\n\n\n"
+                "def setup():\n    READY.append(1)\n\n\n"
+                "def model():\n    if not READY:\n        raise NotReady('call setup first')\n    return 1\n"
+            ),
+            "models.py": "import frame\nimport plugin_one\n\nVALUE = frame.model()\n",
+            "manage.py": "import frame\n\nframe.setup()\nimport models\n\nprint(models.VALUE, models.plugin_one.NAME)\n",
+        },
+        "manage.py",
+    )
+    done = start(freezer.freeze(request), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "1 one\n"), done.stderr
+    assert any("NotReady: call setup first" in item["text"] for item in notes_of(freezer, request))
+
+
 def test_guarded_imports_that_fail_everywhere_are_notes(freezer: Freezer) -> None:
     request = freezer.app(
         "guarded",

@@ -7,13 +7,13 @@ import marshal
 import os
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import DriverError
 from ..index import Index
 from . import compiled, entry_points, scan, selection
-from .distributions import module_of
+from .distributions import module_of, normalize
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NO_DATA_NAMES = ("BUILD", "BUILD.pants", "py.typed", ".gitignore", "conftest.py")
@@ -187,19 +187,7 @@ def imports_of(
             for name in index.names
             if name.startswith(whole) and name.rpartition(".")[0] == parent and exists(name)
         )
-    if source.scan.loads or any(
-        base in sources and sources[base].scan.loads
-        for found in absolute_imports(source)
-        for base in (found[0], *(f"{found[0]}.{attribute}" for attribute in found[1]))
-    ):
-        for text in source.constants:
-            name, colon, _ = text.partition(":")
-            while "." in name and not exists(name) and not colon:
-                name = name.rpartition(".")[0]
-            if _MODULE.fullmatch(name) and name not in sources and exists(name):
-                node = index.node(name)
-                if node is not None and node.owner >= 0:
-                    wanted.add(name)
+    wanted.update(_named(source, sources, index, exists))
     for name in source.scan.iterated:
         prefix = (package if name == "." else name) + "."
         for candidate in index.names:
@@ -210,6 +198,49 @@ def imports_of(
             ):
                 wanted.add(candidate)
     return wanted, absent
+
+
+def _named(
+    source: Source,
+    sources: Mapping[str, Source],
+    index: Index,
+    exists: Callable[[str], bool],
+) -> Iterator[str]:
+    """Modules of the lock that a string of ``source`` names, for somebody to import: ``package.module``, also with an
+    attribute; where the module imports by name, or a module that it imports does, a name without a dot too.
+    """
+    loads = source.scan.loads or any(
+        base in sources and sources[base].scan.loads
+        for found in absolute_imports(source)
+        for base in (found[0], *(f"{found[0]}.{attribute}" for attribute in found[1]))
+    )
+    for text in source.constants:
+        name, colon, _ = text.partition(":")
+        while "." in name and not exists(name) and not colon:
+            name = name.rpartition(".")[0]
+        if not loads and "." not in name:
+            continue  # table.dat is not an attribute of table
+        if _MODULE.fullmatch(name) and name not in sources and exists(name):
+            node = index.node(name)
+            if node is not None and node.owner >= 0:
+                yield name
+
+
+def named_distributions(sources: Iterable[Source], index: Index) -> set[int]:
+    """Numbers of the distributions whose metadata first-party code may ask for: those that a string names in a module
+    that imports an API of metadata.
+    """
+    by_key = {dist.key: number for number, dist in enumerate(index.dists)}
+    found: set[int] = set()
+    for source in sources:
+        if any(
+            api in (base, *(f"{base}.{attribute}" for attribute in attributes))
+            for base, attributes in absolute_imports(source)
+            for api in ("importlib.metadata", "importlib_metadata", "pkg_resources")
+        ):
+            keys = {normalize(text) for text in source.constants}
+            found |= {by_key[key] for key in keys & set(by_key)}
+    return found
 
 
 def without(

@@ -179,6 +179,18 @@ NEEDED: Mapping[str, tuple[str, str, set[str]]] = {
         {"tzdata"},
     ),
     "excluded": ("from shells import magic\nprint(magic.plot())", "no", {"shells"}),
+    "configured": (
+        "import logging.config\n"
+        "made = {'()': 'table.backends.first.First'}\n"
+        "logging.config.dictConfig({'version': 1, 'filters': {'f': made}})\nprint(1)",
+        "1",
+        {"table"},
+    ),
+    "metadata": (
+        "from importlib.metadata import version\nprint(version('has_command'))",
+        "1.0",
+        set(),
+    ),
     "splash": ("import pyi_splash\nprint(pyi_splash.__name__)", "pyi_splash", set()),
     "tools_own": (
         "import _pyi_rth_utils.tempfile\nprint(_pyi_rth_utils.tempfile.__name__)",

@@ -13,6 +13,13 @@ from . import compare
 
 _ANOTHER_SYSTEM = re.compile(r"ModuleNotFoundError: No module named '(\w+)'")
 
+_MISTAKES = frozenset(
+    ["ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "TabError", "NameError", "UnboundLocalError", "AttributeError", "TypeError", "ZeroDivisionError", "IndexError"]
+)
+"""What a module raises that nothing the program does before can help. Others may tell of a setup that is missing when
+the module is imported alone (Django's ImproperlyConfigured).
+"""
+
 
 def _is_of_another_system(error: str) -> bool:
     """Whether a module of the standard library is missing that only other systems have (winreg, fcntl …)."""
@@ -37,7 +44,12 @@ def refuse_broken(
                 if name in alike and name not in allow and name not in imports.sources:
                     broken.setdefault(alike[name], []).append(imports.place(main, name))
     for name in sorted(imports.needed & set(imports.sources)):
-        if name in alike and name not in allow and not _is_of_another_system(alike[name]):
+        if (
+            name in alike
+            and name not in allow
+            and not _is_of_another_system(alike[name])
+            and (name in imports.certain or alike[name].partition(":")[0] in _MISTAKES)
+        ):
             broken.setdefault(alike[name], []).append(f"{imports.sources[name].dest} ({name})")
     if broken:
         lines = [
