@@ -27,12 +27,14 @@ class Platform:
 
     wheels   its name in uv's `--python-platform`, which decides the tags of wheels and the markers
              of requirements; `{glibc}` stands for the newest glibc that they may need, as in `2_28`
+    markers  the variables of environment markers that the platform decides
     emulated hosts that run its programs although they are another platform, and by what
     """
 
     name: str
     executable_suffix: str
     wheels: str
+    markers: Mapping[str, str]
     emulated: Mapping[str, Build] = field(default_factory=FrozenDict)
 
     def build_on(self, host: str) -> Build | None:
@@ -43,22 +45,50 @@ class Platform:
         return self.name
 
 
+def _markers(os_name: str, sys_platform: str, system: str, machine: str) -> Mapping[str, str]:
+    return FrozenDict(
+        {
+            "os_name": os_name,
+            "sys_platform": sys_platform,
+            "platform_system": system,
+            "platform_machine": machine,
+        }
+    )
+
+
 PLATFORMS = {
     platform.name: platform
     for platform in (
-        Platform("darwin-arm64", "", "aarch64-apple-darwin"),
-        Platform("darwin-amd64", "", "x86_64-apple-darwin"),
-        Platform("linux-amd64", "", "x86_64-manylinux_{glibc}"),
+        Platform(
+            "darwin-arm64",
+            "",
+            "aarch64-apple-darwin",
+            _markers("posix", "darwin", "Darwin", "arm64"),
+        ),
+        Platform(
+            "darwin-amd64",
+            "",
+            "x86_64-apple-darwin",
+            _markers("posix", "darwin", "Darwin", "x86_64"),
+        ),
+        Platform(
+            "linux-amd64",
+            "",
+            "x86_64-manylinux_{glibc}",
+            _markers("posix", "linux", "Linux", "x86_64"),
+        ),
         Platform(
             "linux-arm64",
             "",
             "aarch64-manylinux_{glibc}",
+            _markers("posix", "linux", "Linux", "aarch64"),
             FrozenDict({"linux-amd64": Build.SYSROOT}),
         ),
         Platform(
             "windows-amd64",
             ".exe",
             "x86_64-pc-windows-msvc",
+            _markers("nt", "win32", "Windows", "AMD64"),
             FrozenDict({"linux-amd64": Build.WINE}),
         ),
     )

@@ -1,10 +1,10 @@
-"""The options `[pyinstaller]` and `[uv]`."""
+"""The options `[pyinstaller]` and `[pyinstaller-uv]`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pants.backend.python.subsystems.python_tool_base import LockfileRules, PythonToolBase
+from pants.backend.python.subsystems.python_tool_base import PythonToolBase
 from pants.backend.python.target_types import ConsoleScript
 from pants.engine.rules import Rule, collect_rules
 from pants.engine.unions import UnionRule
@@ -12,6 +12,7 @@ from pants.option.option_types import StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
+from pants_pyinstaller._compat import LOCKFILE_RULES_TYPE
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.platforms import ALL, HOST, PLATFORMS
 
@@ -26,12 +27,24 @@ class PyInstaller(Subsystem):
     options_scope = "pyinstaller"
     help = "How `pyinstaller_binary` targets are frozen."
 
-    resolve = StrOption(
-        default="pyinstaller",
+    install_from_resolve = StrOption(
+        default=None,
         help=softwrap(
             f"""
             The resolve that holds PyInstaller {contract.PYINSTALLER_SUPPORTED} and nothing of the
-            application. It is installed apart, so that nothing of it gets into an executable.
+            application, in place of the lockfile that this backend brings. It is installed apart, so
+            that nothing of it gets into an executable.
+            """
+        ),
+    )
+    build_from_source = StrListOption(
+        default=[],
+        help=softwrap(
+            """
+            Distributions that may be built from source where they have no wheel for the target, by
+            the compilers in `search_path`. Only on the platform that the executable is for. What
+            builds them (setuptools and the like) is taken from the index as it is at that time; the
+            result is cached. Prefer wheels: what is built here may need a newer glibc.
             """
         ),
     )
@@ -117,7 +130,7 @@ class PyInstaller(Subsystem):
 
 
 class Uv(PythonToolBase):
-    options_scope = "uv"
+    options_scope = "pyinstaller-uv"  # Pants 2.32 has a [uv] of its own
     name = "uv"
     help = "Installs a resolve's wheels for freezing; checks every file against the lock's hashes."
 
@@ -126,9 +139,8 @@ class Uv(PythonToolBase):
     default_requirements = ["uv>=0.8"]
     register_interpreter_constraints = True
     default_interpreter_constraints = ["CPython>=3.9,<4"]
-    # Pants wants a name here; there is no such file: `install_from_resolve` names the lock.
-    default_lockfile_resource = ("pants_pyinstaller", "uv.lock")
-    lockfile_rules_type = LockfileRules.SIMPLE
+    default_lockfile_resource = ("pants_pyinstaller.locks", "uv.lock")
+    lockfile_rules_type = LOCKFILE_RULES_TYPE
 
 
 def rules() -> Iterable[Rule | UnionRule]:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Dict, Optional
 
-from pants.backend.python.target_types import EntryPointField, PythonResolveField
+from pants.backend.python.target_types import (
+    EntryPointField,
+    InterpreterConstraintsField,
+    PythonResolveField,
+)
 from pants.build_graph.address import Address
 from pants.core.goals.package import OutputPathField
 from pants.core.goals.run import RestartableField
-from pants.core.util_rules.environments import EnvironmentField
 from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     AsyncFieldMixin,
@@ -27,6 +30,7 @@ from pants.engine.target import (
 from pants.util.frozendict import FrozenDict
 from pants.util.strutil import help_text
 
+from pants_pyinstaller._compat import EnvironmentField
 from pants_pyinstaller.driver import contract
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -68,6 +72,36 @@ class PyInstallerEntryPointField(EntryPointField):
 
         Either a name, `'path.to.module'` or `'path.to.module:func'`, or a file beside the BUILD
         file: `'app.py'` or `'app.py:func'`.
+        """
+    )
+
+
+class PyInstallerInterpreterConstraintsField(InterpreterConstraintsField):
+    help = help_text(
+        """
+        Which interpreter freezes this program and goes into the executable, in place of
+        `[python].interpreter_constraints`: `interpreter_constraints=["CPython==3.12.*"]`. What
+        `[pyinstaller].interpreter_constraints` forbids stays forbidden.
+        """
+    )
+
+
+class PyInstallerArgsField(StringSequenceField):
+    alias = "args"
+    help = help_text(
+        """
+        Arguments that `run` passes to the program, before those of the command line. They are not
+        in the executable.
+        """
+    )
+
+
+class PyInstallerExtraEnvVarsField(StringSequenceField):
+    alias = "extra_env_vars"
+    help = help_text(
+        """
+        Environment variables of the program under `run`: `NAME=value`, or `NAME` for the caller's
+        value. They are not in the executable.
         """
     )
 
@@ -391,6 +425,7 @@ class PyInstallerBinary(Target):
         *COMMON_TARGET_FIELDS,
         EnvironmentField,
         OutputPathField,
+        PyInstallerArgsField,
         PyInstallerBuildInfoField,
         PyInstallerCollectField,
         PyInstallerConsoleField,
@@ -402,9 +437,11 @@ class PyInstallerBinary(Target):
         PyInstallerExerciseNetworkField,
         PyInstallerExerciseTimeoutField,
         PyInstallerExercisesField,
+        PyInstallerExtraEnvVarsField,
         PyInstallerHiddenImportsField,
         PyInstallerHooksField,
         PyInstallerIconField,
+        PyInstallerInterpreterConstraintsField,
         PyInstallerModeField,
         PyInstallerOptimizeField,
         PyInstallerProofAllowField,

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
+from pants.build_graph.address import Address
 from pants.engine.collection import Collection
 from pants.engine.environment import EnvironmentName
 from pants.engine.fs import EMPTY_DIGEST
@@ -20,6 +20,7 @@ from pants.engine.unions import UnionRule, union
 from pants.util.frozendict import FrozenDict
 
 from pants_pyinstaller import platforms
+from pants_pyinstaller.errors import FreezeError
 from pants_pyinstaller.platforms import Build, Platform
 from pants_pyinstaller.subsystem import PyInstaller
 
@@ -115,24 +116,40 @@ async def choose_platforms(pyinstaller: PyInstaller, host: Host) -> ChosenPlatfo
 
 
 def toolchain_request(
-    platform: Platform, host: Host, pyinstaller: PyInstaller, python_setup: PythonSetup
+    platform: Platform, host: Host, constraints: InterpreterConstraints
 ) -> ToolchainRequest:
     """The request for `platform`'s toolchain on `host`; `choose_platforms` vouches for it."""
     build = platform.build_on(host.platform.name)
     assert build is not None, f"{platform} on {host.platform}"
-    return _REQUESTS[build](platform, interpreter_constraints(pyinstaller, python_setup))
+    return _REQUESTS[build](platform, constraints)
 
 
 def interpreter_constraints(
-    pyinstaller: PyInstaller, python_setup: PythonSetup
+    allowed: Sequence[str], wanted: Sequence[str], universe: Sequence[str], address: Address
 ) -> InterpreterConstraints:
-    """What both `[pyinstaller]` and `[python]` allow."""
-    allowed = InterpreterConstraints(pyinstaller.interpreter_constraints)
-    wanted = InterpreterConstraints(python_setup.interpreter_constraints)
+    """What both `[pyinstaller]` and the target (or `[python]`) allow.
+
+    Raises FreezeError where they have no interpreter of `[python].interpreter_versions_universe` in
+    common.
+    """
+    by_option, by_target = InterpreterConstraints(allowed), InterpreterConstraints(wanted)
+    try:
+        versions = set(by_target.enumerate_python_versions(universe))
+        common = versions & set(by_option.enumerate_python_versions(universe))
+    except ValueError:  # one of them allows nothing of the universe
+        common = set()
+    if not common:
+        raise FreezeError(
+            f"{address} asks for the interpreter {by_target}, and "
+            f"[pyinstaller].interpreter_constraints allows {by_option}: no version of "
+            f"[python].interpreter_versions_universe ({', '.join(universe)}) is in both. Set "
+            "`interpreter_constraints` of the target or in [python], such as CPython==3.13.*, and add "
+            "the version to the universe if it lacks it."
+        )
     # As they are where they can be: Pants looks for an interpreter once for all that ask for the same.
-    if allowed.contains(wanted, python_setup.interpreter_versions_universe):
-        return wanted
-    return InterpreterConstraints.merge([allowed, wanted])
+    if common == versions:
+        return by_target
+    return InterpreterConstraints.merge([by_option, by_target])
 
 
 def rules() -> Iterable[Rule | UnionRule]:

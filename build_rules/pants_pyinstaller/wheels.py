@@ -10,25 +10,20 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.repos import PythonRepos
-from pants.backend.python.subsystems.setup import PythonSetup
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
-from pants.backend.python.util_rules.pex_cli import PexCliProcess
-from pants.backend.python.util_rules.pex_requirements import (
-    LoadedLockfile,
-    LoadedLockfileRequest,
-    Lockfile,
-    Resolve,
-)
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
-from pants.engine.fs import Digest, DigestSubset, PathGlobs, RemovePrefix
-from pants.engine.process import FallibleProcessResult, Process, ProcessResult
+from pants.engine.fs import EMPTY_DIGEST, Digest, DigestSubset, PathGlobs, RemovePrefix
+from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 
 from pants_pyinstaller.errors import FreezeError, require_success
+from pants_pyinstaller.lockfiles import Requirements
+from pants_pyinstaller.network import NO_WHEEL, NetworkVariables, install_hint
 from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller, Uv
-from pants_pyinstaller.toolchain import Toolchain
+from pants_pyinstaller.toolchain import Host, Toolchain
 
 GLIBC_LEVELS: tuple[str, ...] = (
     *("2_17", "2_28", "2_31", "2_32", "2_33", "2_34", "2_35", "2_36", "2_37", "2_38", "2_39"),
@@ -38,29 +33,31 @@ GLIBC_LEVELS: tuple[str, ...] = (
 
 _TARGET = "site"
 _CACHE = ".uv-cache"
-_NO_WHEEL = ("no usable wheels", "no wheel with a matching", "no wheels with a matching")
 
 
 @dataclass(frozen=True)
 class WheelsRequest:
-    """Install all that the lockfile of `resolve` pins, for the Python of `toolchain`."""
+    """Install the `requirements` of the resolve `name`, for the Python of `toolchain`."""
 
-    resolve: str
+    name: str
+    requirements: Requirements
     toolchain: Toolchain
 
 
 @dataclass(frozen=True)
-class RequirementsRequest:
+class InstallRequest:
     """Install the wheels of a requirements file with hashes.
 
-    `wheels` are uv's arguments that say for which Python and platform; `hint` ends the message of a
-    failure.
+    wheels  uv's arguments that say for which Python and platform
+    built   distributions that may be built from source
+    target  for what, in the message of a failure
     """
 
-    requirements: RequirementsFile
+    requirements: Requirements
     wheels: tuple[str, ...]
     description: str
-    hint: str = ""
+    built: tuple[str, ...] = ()
+    target: str = "the target"
 
 
 @dataclass(frozen=True)
@@ -68,44 +65,6 @@ class Wheels:
     """The content of a `site-packages` directory, at the root of `digest`."""
 
     digest: Digest
-
-
-@dataclass(frozen=True)
-class RequirementsFileRequest:
-    """The lockfile of `resolve` as a requirements file with hashes."""
-
-    resolve: str
-    toolchain: Toolchain
-
-
-@dataclass(frozen=True)
-class RequirementsFile:
-    digest: Digest
-    path: str
-
-
-@rule
-async def requirements_file(request: RequirementsFileRequest) -> RequirementsFile:
-    lockfile = await Get(Lockfile, Resolve(request.resolve, use_entire_lockfile=True))
-    loaded = await Get(LoadedLockfile, LoadedLockfileRequest(lockfile))
-    if not loaded.is_pex_native:
-        return RequirementsFile(loaded.lockfile_digest, loaded.lockfile_path)
-    path = f"{request.resolve}.txt"
-    exported = await Get(
-        ProcessResult,
-        PexCliProcess(
-            subcommand=("lock", "export"),
-            extra_args=(
-                *("--format", "pip", "--output", path),
-                *("--python-path", request.toolchain.python),
-                loaded.lockfile_path,
-            ),
-            additional_input_digest=loaded.lockfile_digest,
-            output_files=(path,),
-            description=f"Export the lockfile of the resolve `{request.resolve}`",
-        ),
-    )
-    return RequirementsFile(exported.output_digest, path)
 
 
 def index_args(repos: PythonRepos) -> tuple[str, ...]:
@@ -160,7 +119,7 @@ def first_that_has_wheels(commands: Iterable[Sequence[str]]) -> str:
     be repeated in every build.
     """
     # Builtins alone: nothing is on the PATH.
-    lacking = "|".join(f"*'{text}'*" for text in _NO_WHEEL)
+    lacking = "|".join(f"*'{text}'*" for text in NO_WHEEL)
     complain = """printf '%s\\n' "$said" >&2; exit 1"""
     lines = [
         f"said=$({shlex.join(command)} 2>&1) && exit 0\n"
@@ -170,17 +129,36 @@ def first_that_has_wheels(commands: Iterable[Sequence[str]]) -> str:
     return f"{''.join(lines)}{complain}\n"
 
 
+def build_arguments(names: Iterable[str], built: Iterable[str]) -> tuple[str, ...]:
+    """uv's arguments that allow wheels alone, but for the distributions `built`."""
+    allowed = {canonicalize_name(name) for name in built}
+    if not allowed:
+        return ("--only-binary", ":all:")
+    return tuple(
+        word
+        for name in names
+        if canonicalize_name(name) not in allowed
+        for word in ("--only-binary", name)
+    )
+
+
 @rule
 async def install_requirements(
-    request: RequirementsRequest,
+    request: InstallRequest,
     uv: Uv,
     pyinstaller: PyInstaller,
     repos: PythonRepos,
     environment: SubprocessEnvironmentVars,
+    network: NetworkVariables,
 ) -> Wheels:
+    requirements = request.requirements
+    if not requirements.names:
+        return Wheels(EMPTY_DIGEST)
     choices = wheel_arguments(request.wheels, pyinstaller.glibc_floor)
     venv = await Get(VenvPex, PexRequest, uv.to_pex_request())
-    env = {**environment.vars, "UV_NO_PROGRESS": "1"}
+    env = {**environment.vars, **network.values, "UV_NO_PROGRESS": "1"}
+    if request.built:  # a compiler and what it calls
+        env["PATH"] = ":".join(pyinstaller.search_path)
     if pyinstaller.macos_floor:
         env["MACOSX_DEPLOYMENT_TARGET"] = pyinstaller.macos_floor
     processes = await MultiGet(
@@ -190,12 +168,14 @@ async def install_requirements(
                 venv,
                 argv=(
                     *("pip", "install", "--quiet", "--no-config", "--no-deps"),
-                    *("--require-hashes", "--only-binary", ":all:", *choice),
+                    "--require-hashes",
+                    *build_arguments(requirements.names, request.built),
+                    *choice,
                     *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
                     *index_args(repos),
-                    *("--requirement", request.requirements.path),
+                    *("--requirement", requirements.path),
                 ),
-                input_digest=request.requirements.digest,
+                input_digest=requirements.digest,
                 append_only_caches={"pyinstaller_uv": _CACHE},
                 extra_env=env,
                 output_directories=(_TARGET,),
@@ -213,7 +193,9 @@ async def install_requirements(
             remote_cache_speculation_delay_millis=REMOTE_FIRST_MS,
         ),
     )
-    require_success(installed, what=request.description, hint=request.hint)
+    if installed.exit_code:
+        hint = install_hint(installed.stderr.decode(), request.target, pyinstaller.glibc_floor)
+        require_success(installed, what=request.description, hint=hint)
     # Scripts hold the interpreter's path, and nothing that is frozen uses them.
     return Wheels(
         await Get(
@@ -233,29 +215,31 @@ async def install_requirements(
 
 
 @rule
-async def install_wheels(
-    request: WheelsRequest, pyinstaller: PyInstaller, python_setup: PythonSetup
-) -> Wheels:
-    if request.resolve not in python_setup.resolves:
+async def install_wheels(request: WheelsRequest, pyinstaller: PyInstaller, host: Host) -> Wheels:
+    requirements, toolchain = request.requirements, request.toolchain
+    built = {canonicalize_name(name) for name in pyinstaller.build_from_source}
+    unbuilt = sorted(set(requirements.without_wheel) - built)
+    if unbuilt:
         raise FreezeError(
-            f"[python].resolves has no resolve {request.resolve!r} "
-            f"(it has: {', '.join(sorted(python_setup.resolves))}). Add its lockfile there, or set "
-            "[pyinstaller].resolve to the resolve that holds PyInstaller."
+            f"The lockfile of the resolve `{request.name}` has no wheel of {', '.join(unbuilt)}, only "
+            "a source distribution. Pin a release that has a wheel, publish one on an index of "
+            "[python-repos], or let uv build it: add its name to [pyinstaller].build_from_source."
         )
-    toolchain = request.toolchain
-    requirements = await Get(RequirementsFile, RequirementsFileRequest(request.resolve, toolchain))
+    here = built & {canonicalize_name(name) for name in requirements.names}
+    if here and toolchain.platform != host.platform:
+        raise FreezeError(
+            f"[pyinstaller].build_from_source names {', '.join(sorted(here))}, but a source "
+            f"distribution can't be built for {toolchain.platform} on {host.platform}. Publish a "
+            f"wheel of it for {toolchain.platform}, or package on that platform."
+        )
     return await Get(
         Wheels,
-        RequirementsRequest(
+        InstallRequest(
             requirements,
             toolchain.wheels,
-            description=f"Install the wheels of the resolve `{request.resolve}`",
-            hint=(
-                f"Every distribution needs a wheel for {toolchain.platform}"
-                + (f" and glibc {pyinstaller.glibc_floor}" if pyinstaller.glibc_floor else "")
-                + "; a source distribution is not built. Pin a release that has one. If the "
-                "lockfile is older than its input, make it again."
-            ),
+            description=f"Install the wheels of the resolve `{request.name}`",
+            built=tuple(sorted(here)),
+            target=f"Python {toolchain.version} on {toolchain.platform}",
         ),
     )
 

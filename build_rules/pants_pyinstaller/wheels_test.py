@@ -9,7 +9,12 @@ import pytest
 
 from pants_pyinstaller.errors import FreezeError
 from pants_pyinstaller.platforms import PLATFORMS
-from pants_pyinstaller.wheels import GLIBC_LEVELS, first_that_has_wheels, wheel_arguments
+from pants_pyinstaller.wheels import (
+    GLIBC_LEVELS,
+    build_arguments,
+    first_that_has_wheels,
+    wheel_arguments,
+)
 
 LINUX = ("--python-platform", PLATFORMS["linux-arm64"].wheels)
 
@@ -62,3 +67,10 @@ def test_commands_are_tried_until_one_has_all_wheels(
     )
     assert (done.returncode, done.stderr) == (exit_code, said)
     assert (tmp_path / "tried").read_text().splitlines() == tried
+
+
+def test_what_may_be_built_from_source_is_named() -> None:
+    names = ("Some_Project", "other", "third")
+    assert build_arguments(names, ()) == ("--only-binary", ":all:")
+    expected = ("--only-binary", "other", "--only-binary", "third")
+    assert build_arguments(names, ["some-project"]) == expected

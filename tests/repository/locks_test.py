@@ -9,6 +9,7 @@ import pytest
 
 from support import tracked_files
 
+WHEEL = Path("build_rules/pants_pyinstaller/locks")
 LOCKS = [path for path in tracked_files.paths() if path.suffix == ".lock"]
 REQUIREMENT = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?==[^\s;\\]+( ; [^\\]+)?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -45,9 +46,15 @@ def test_everything_is_pinned_and_hashed_without_an_address(path: Path) -> None:
 
 def test_every_lock_has_its_input_and_every_input_its_lock() -> None:
     inputs = {path for path in tracked_files.paths() if path.suffix == ".in"}
-    # The benchmark's lock is a copy of another one with a distribution bumped.
-    assert inputs == {path.with_suffix(".in") for path in LOCKS if path.parts[0] != "bench"}
+    # The benchmark's lock is a copy of another one with a distribution bumped; the wheel's are links.
+    made = [path for path in LOCKS if path.name != "bumped.lock" and path.parent != WHEEL]
+    assert inputs == {path.with_suffix(".in") for path in made}
     assert len(LOCKS) > 5
+
+
+@pytest.mark.parametrize("name", ["pyinstaller.lock", "uv.lock"])
+def test_the_wheel_of_the_backend_has_the_repository_s_locks(name: str) -> None:
+    assert tracked_files.text(WHEEL / name) == tracked_files.text(Path("3rdparty/python") / name)
 
 
 @pytest.mark.parametrize(

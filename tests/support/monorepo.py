@@ -65,7 +65,7 @@ uv = "3rdparty/python/uv.lock"
 [python-infer]
 use_rust_parser = true
 
-[uv]
+[pyinstaller-uv]
 install_from_resolve = "uv"
 
 [cache-report]

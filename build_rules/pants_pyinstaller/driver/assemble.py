@@ -15,7 +15,8 @@ from .bundle.contents import load_layers
 from .errors import DriverError
 from .progress import step
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+# What Pants writes of a parametrized target into its default path, `name@field=value`, is allowed too.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@=,-]*")
 
 
 def run(request: contract.AssembleRequest) -> None:
@@ -24,9 +25,9 @@ def run(request: contract.AssembleRequest) -> None:
     :raises DriverError: host libraries that the policy forbids, bad options, tools that do not work.
     """
     shape.check_mode(request.mode)
-    if not _NAME.match(request.name):
+    if not _NAME.fullmatch(request.name):
         raise DriverError(
-            f"name: {request.name!r} is no file name (letters, digits, '.', '_', '+', '-')"
+            f"name: {request.name!r} is no file name (letters, digits and . _ + - @ = ,)"
         )
     if request.contents_directory == os.path.basename(
         contract.executable_path(request.name, request.mode, sys.platform == "win32")

@@ -41,20 +41,20 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.errors import require_success
 from pants_pyinstaller.explain import document, inventory, questions
 from pants_pyinstaller.explain.errors import ExplainError
 from pants_pyinstaller.explain.page import write
 from pants_pyinstaller.explain.request import DOCUMENT, RecordRequest
-from pants_pyinstaller.layers import AppLayer, Check, Exercise, PackedIfNeeded
-from pants_pyinstaller.packaging import Executable
-from pants_pyinstaller.requests import (
+from pants_pyinstaller.freeze import AppLayer, Check, Exercise, Packed
+from pants_pyinstaller.inputs import (
     SOURCES,
     BinaryRequest,
     FreezeRequest,
     PyInstallerFieldSet,
 )
+from pants_pyinstaller.own_files import DRIVER_PREFIX, DriverSources
+from pants_pyinstaller.package import Executable
 from pants_pyinstaller.toolchain import ChosenPlatforms
 
 _OUTPUT = "out"
@@ -138,12 +138,12 @@ async def explain(
         Get(AppLayer, FreezeRequest, request),
         Get(Check, FreezeRequest, request),
         Get(Exercise, FreezeRequest, request),
-        Get(PackedIfNeeded, FreezeRequest, request),
+        Get(Packed, FreezeRequest, request),
     )
     mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
     optional = (
         ("trace", app.trace.digest if app.trace else None),
-        ("pack", packed.packed.digest if packed.packed else None),
+        ("pack", packed.mounts.get("pack")),
     )
     mounts.update({name: digest for name, digest in optional if digest is not None})
     results = {"app": app.digest, "check": check.digest, "exercise": exercise.digest}

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core.util_rules.environments import EnvironmentTarget
 from pants.engine.fs import DigestSubset, PathGlobs
 from pants.engine.internals.native_engine import Digest
 from pants.engine.process import Process, ProcessResult
@@ -16,8 +15,9 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from pants_pyinstaller._compat import EnvironmentTarget
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
+from pants_pyinstaller.own_files import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.platforms import Platform
 from pants_pyinstaller.subsystem import PyInstaller
 from pants_pyinstaller.toolchain import NativeToolchainRequest, Toolchain

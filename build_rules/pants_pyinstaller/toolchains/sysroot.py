@@ -15,7 +15,6 @@ from pathlib import Path
 
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core.util_rules.environments import EnvironmentTarget
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
 from pants.core.util_rules.system_binaries import (
     BinaryPathRequest,
@@ -36,6 +35,7 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
+from pants_pyinstaller._compat import EnvironmentTarget
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.errors import FreezeError, require_success
 from pants_pyinstaller.subsystem import PyInstaller

@@ -7,7 +7,6 @@ import json
 import pytest
 from pants.backend.python.util_rules.interpreter_constraints import InterpreterConstraints
 from pants.backend.python.util_rules.pex_environment import PythonExecutable
-from pants.core.util_rules.environments import EnvironmentTarget
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
 from pants.core.util_rules.system_binaries import BinaryPath, BinaryPathRequest, BinaryPaths
 from pants.engine.fs import (
@@ -23,6 +22,7 @@ from pants.testutil.option_util import create_subsystem
 from pants.testutil.rule_runner import MockGet, run_rule_with_mocks
 from pants.util.frozendict import FrozenDict
 
+from pants_pyinstaller._compat import EnvironmentTarget
 from pants_pyinstaller.errors import FreezeError
 from pants_pyinstaller.platforms import PLATFORMS
 from pants_pyinstaller.subsystem import PyInstaller

@@ -26,6 +26,7 @@ from pants.util.logging import LogLevel
 
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.errors import FreezeError, require_success
+from pants_pyinstaller.lockfiles import Requirements, pinned
 from pants_pyinstaller.subsystem import PyInstaller
 from pants_pyinstaller.toolchain import (
     Host,
@@ -33,7 +34,7 @@ from pants_pyinstaller.toolchain import (
     Toolchain,
     WineToolchainRequest,
 )
-from pants_pyinstaller.wheels import RequirementsFile, RequirementsRequest, Wheels
+from pants_pyinstaller.wheels import InstallRequest, Wheels
 
 MINGW = "x86_64-w64-mingw32-"
 PACKAGES = {
@@ -162,8 +163,12 @@ async def assemble_windows_python(
 ) -> WindowsPython:
     wheels = await Get(
         Wheels,
-        RequirementsRequest(
-            RequirementsFile(programs.requirements, _REQUIREMENTS),
+        InstallRequest(
+            Requirements(
+                programs.requirements,
+                _REQUIREMENTS,
+                pinned((_HERE / _REQUIREMENTS).read_text("utf-8")),
+            ),
             request.wheels,
             description="Install the wheels that hold Python for Windows",
         ),

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import contract
-from ..errors import DriverError
 from ..progress import step
 from . import compiled, conflicts, distributions, interpreter, pyinstaller, scan
 
@@ -38,17 +37,12 @@ def kind_of(node: Any) -> str:
 
 
 class Resolve:
-    """An installed resolve and the standard library that it runs on.
-
-    :raises DriverError: nothing is installed.
-    """
+    """An installed resolve and the standard library that it runs on; it may hold no distribution at all."""
 
     def __init__(self, site: str) -> None:
         self.site = os.path.realpath(site)
         self.library = interpreter.library_paths()
         self.dists = distributions.read_distributions(self.site)
-        if not self.dists:
-            raise DriverError(f"{site}: no distribution is installed there (the resolve is empty)")
         self.universe = distributions.universe(self.site, self.dists)
         self.library_modules = interpreter.library_modules(self.library)
         self.owner_of = {

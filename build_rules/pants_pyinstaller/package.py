@@ -9,8 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from pants.core.goals.package import BuiltPackage, BuiltPackageArtifact, PackageFieldSet
+from pants.core.goals.package import (
+    BuiltPackage,
+    BuiltPackageArtifact,
+    OutputPathField,
+    PackageFieldSet,
+)
 from pants.core.goals.run import RunRequest
+from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
     CreateDigest,
     Digest,
@@ -26,14 +32,15 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import Snapshot
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
-from pants.engine.target import InvalidFieldException
+from pants.engine.target import AllTargets, InvalidFieldException
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.layers import Assembled, AssembledRequest
-from pants_pyinstaller.requests import BinaryRequest, FreezeRequest, PyInstallerFieldSet
+from pants_pyinstaller.freeze import Assembled, AssembledRequest
+from pants_pyinstaller.inputs import BinaryRequest, FreezeRequest, PyInstallerFieldSet
+from pants_pyinstaller.target_types import PyInstallerEntryPointField
 from pants_pyinstaller.toolchain import ChosenPlatforms, Host
 
 logger = logging.getLogger(__name__)
@@ -102,7 +109,7 @@ async def _show_notes(field_set: PyInstallerFieldSet, assembled: Digest) -> None
 
 
 @rule
-async def build_executable(request: BinaryRequest, host: Host) -> Executable:
+async def build_executable(request: BinaryRequest, host: Host, targets: AllTargets) -> Executable:
     field_set = request.field_set
     freeze, build_info = await MultiGet(
         Get(FreezeRequest, BinaryRequest, request),
@@ -110,6 +117,17 @@ async def build_executable(request: BinaryRequest, host: Host) -> Executable:
     )
     extra, extra_digest = await _beside_build_file(field_set)
     output_path = field_set.output_path.value_or_default(file_ending=None)
+    same = sorted(
+        target.address.spec
+        for target in targets
+        if target.has_field(PyInstallerEntryPointField)
+        and target[OutputPathField].value_or_default(file_ending=None) == output_path
+    )
+    if len(same) > 1:
+        raise InvalidFieldException(
+            f"{' and '.join(same)} are written to the same path, {output_path}. Give each its "
+            "`output_path`, or leave the field out: the default is made of the target's address."
+        )
     mode = field_set.mode.value or contract.ONE_FILE
     directory, name = output_names(output_path, mode, freeze.toolchain.windows)
     if request.platform != host.platform:
@@ -163,8 +181,16 @@ async def package_pyinstaller_binary(
 
 @rule(desc="Run PyInstaller binary")
 async def run_pyinstaller_binary(field_set: PyInstallerFieldSet, host: Host) -> RunRequest:
-    executable = await Get(Executable, BinaryRequest(field_set, host.platform))
-    return RunRequest(digest=executable.digest, args=(posixpath.join("{chroot}", executable.path),))
+    executable, environment = await MultiGet(
+        Get(Executable, BinaryRequest(field_set, host.platform)),
+        Get(EnvironmentVars, EnvironmentVarsRequest(field_set.extra_env_vars.value or ())),
+    )
+    program = posixpath.join("{chroot}", executable.path)
+    return RunRequest(
+        digest=executable.digest,
+        args=(program, *(field_set.args.value or ())),
+        extra_env=dict(environment),
+    )
 
 
 def rules() -> Iterable[Rule | UnionRule]:

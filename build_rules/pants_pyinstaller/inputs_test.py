@@ -14,19 +14,20 @@ from pants.backend.python.target_types import (
 )
 from pants.backend.python.util_rules import ancestor_files, python_sources
 from pants.build_graph.address import Address
-from pants.core.target_types import FileTarget, ResourceTarget
+from pants.core.target_types import FilesGeneratorTarget, FileTarget, RelocatedFiles, ResourceTarget
 from pants.core.target_types import rules as core_target_rules
 from pants.engine.addresses import Addresses
 from pants.engine.fs import Digest, Snapshot
+from pants.engine.internals.parametrize import Parametrize
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.target import DependenciesRequest
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from pants_pyinstaller import build_info, exercises, inference, requests
+from pants_pyinstaller import build_info, exercises, inference, inputs
 from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.exercises import Exercises, ExercisesRequest
-from pants_pyinstaller.requests import (
+from pants_pyinstaller.inputs import (
     Application,
     ApplicationRequest,
     HookFiles,
@@ -48,9 +49,9 @@ def rule_runner() -> RuleRunner:
             *dependency_inference_rules.rules(),
             *exercises.rules(),
             *inference.rules(),
-            requests.application,
-            requests.hook_files,
-            requests.named_requirements,
+            inputs.application,
+            inputs.hook_files,
+            inputs.named_requirements,
             *python_sources.rules(),
             *target_types_rules.rules(),
             QueryRule(Addresses, [DependenciesRequest]),
@@ -62,14 +63,17 @@ def rule_runner() -> RuleRunner:
         ],
         target_types=[
             FileTarget,
+            FilesGeneratorTarget,
             PyInstallerBinary,
             PythonRequirementTarget,
             PythonSourceTarget,
             PythonSourcesGeneratorTarget,
             PythonTestTarget,
             PythonTestsGeneratorTarget,
+            RelocatedFiles,
             ResourceTarget,
         ],
+        objects={"parametrize": Parametrize},
     )
     runner.set_options(
         # The other parser is a program that Pex would have to install.
@@ -79,7 +83,7 @@ def rule_runner() -> RuleRunner:
     return runner
 
 
-def write(runner: RuleRunner, fields: str) -> PyInstallerFieldSet:
+def write(runner: RuleRunner, fields: str, address: Address = BIN) -> PyInstallerFieldSet:
     runner.write_files(
         {
             "src/app/BUILD": (
@@ -96,7 +100,7 @@ def write(runner: RuleRunner, fields: str) -> PyInstallerFieldSet:
             "src/app/notes.txt": "notes",
         }
     )
-    return PyInstallerFieldSet.create(runner.get_target(BIN))
+    return PyInstallerFieldSet.create(runner.get_target(address))
 
 
 def test_the_entry_point_is_a_dependency_and_its_imports_follow(rule_runner: RuleRunner) -> None:
@@ -142,6 +146,28 @@ def test_an_entry_point_without_a_source_is_named(rule_runner: RuleRunner) -> No
     field_set = write(rule_runner, "entry_point='app.mian:main'")
     with pytest.raises(ExecutionError, match=r"src/app:bin is 'app\.mian:main'.*no first-party"):
         rule_runner.request(Application, [ApplicationRequest(field_set)])
+
+
+def test_files_that_pants_generates_are_data_too(rule_runner: RuleRunner) -> None:
+    field_set = write(
+        rule_runner,
+        "entry_point='main.py:main', dependencies=[':moved'])\n"
+        "relocated_files(name='moved', files_targets=[':notes'], src='src/app', dest='docs'",
+    )
+    app = rule_runner.request(Application, [ApplicationRequest(field_set)])
+    assert dict(app.data) == {"docs/notes.txt": "data/docs/notes.txt"}
+
+
+@pytest.mark.parametrize("mode", ["one-file", "one-dir"])
+def test_a_target_for_each_mode(rule_runner: RuleRunner, mode: str) -> None:
+    field_set = write(
+        rule_runner,
+        "entry_point='main.py:main', mode=parametrize('one-file', 'one-dir')",
+        Address("src/app", target_name="bin", parameters={"mode": mode}),
+    )
+    assert field_set.mode.value == mode
+    app = rule_runner.request(Application, [ApplicationRequest(field_set)])
+    assert app.entry_point == "app.main:main"
 
 
 def test_a_hook_needs_a_hook_s_name(rule_runner: RuleRunner) -> None:

@@ -1,16 +1,16 @@
-"""The steps of a freeze as cached processes: each a request, a rule and its result.
+"""The steps of a freeze as cached processes: a rule each, from the `FreezeRequest` to its result.
 
     wheels -> Layer -+-> Packed
                      +-> Trace
                      +-> AppLayer -> Check -> Exercise -> chunks -> Assembled
 
-A step's key holds only what it reads: `Assembled` alone sees `build_info`, and nothing before
-`AppLayer` sees first-party code. The programs are documented in `driver/contract.py`.
+A step's process holds only what the step reads: `Assembled` alone sees `build_info`, and nothing
+before `AppLayer` sees first-party code. So targets over one lock share the processes of `Layer`,
+`Packed` and `Trace`. The programs are documented in `driver/contract.py`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,19 +27,24 @@ from pants.engine.fs import (
     PathGlobs,
     RemovePrefix,
 )
-from pants.engine.process import FallibleProcessResult, Process
+from pants.engine.process import (
+    FallibleProcessResult,
+    Process,
+    ProcessCacheScope,
+    ProcessResult,
+)
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from pants_pyinstaller import driver_sources, joining
+from pants_pyinstaller import own_files
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.driver_sources import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.errors import require_success
 from pants_pyinstaller.exercises import EXERCISES
-from pants_pyinstaller.joining import Joined, JoinRequest
-from pants_pyinstaller.requests import SOURCES, FreezeRequest
+from pants_pyinstaller.inputs import SOURCES, FreezeRequest
+from pants_pyinstaller.lockfiles import PYINSTALLER, Requirements, RequirementsRequest
+from pants_pyinstaller.own_files import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller
 from pants_pyinstaller.toolchain import Toolchain
 from pants_pyinstaller.wheels import Wheels, WheelsRequest
@@ -50,6 +55,8 @@ _OUTPUT = "out"
 _REQUEST = "request.json"
 _CACHE = ".cache"
 _CACHE_NAME = "pyinstaller_layers"
+_PACK = "pack"
+_JOIN = 'cat "$0"/* > "$1" && chmod 755 "$1"'
 
 
 @dataclass(frozen=True)
@@ -107,39 +114,6 @@ async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
 
 
 @dataclass(frozen=True)
-class LayerSpec:
-    """What a dependency layer depends on; every binary with an equal one shares the layer."""
-
-    resolve: str
-    toolchain: Toolchain
-    optimize: int
-    strip: bool
-    hooks_digest: Digest
-    hook_directories: tuple[str, ...]
-
-    @classmethod
-    def of(cls, request: FreezeRequest) -> LayerSpec:
-        field_set = request.field_set
-        assert field_set.optimize.value is not None
-        return cls(
-            resolve=request.resolve,
-            toolchain=request.toolchain,
-            optimize=field_set.optimize.value,
-            strip=field_set.strip.value,
-            hooks_digest=request.hooks.hooks_digest,
-            hook_directories=request.hooks.hook_directories,
-        )
-
-
-@dataclass(frozen=True)
-class LayerRequest:
-    """The dependency layer, for the sake of the target `address`."""
-
-    spec: LayerSpec
-    address: Address = dataclasses.field(compare=False)
-
-
-@dataclass(frozen=True)
 class Layer:
     """A dependency layer and what it was made of, each a digest to mount."""
 
@@ -149,11 +123,19 @@ class Layer:
 
 
 @rule
-async def make_layer(request: LayerRequest, pyinstaller: PyInstaller) -> Layer:
-    spec = request.spec
+async def make_layer(request: FreezeRequest, pyinstaller: PyInstaller) -> Layer:
+    toolchain = request.toolchain
+    resolves = (request.resolve, pyinstaller.install_from_resolve or PYINSTALLER)
+    own, tools = await MultiGet(
+        Get(
+            Requirements,
+            RequirementsRequest(resolves[0], toolchain, request.application.third_party),
+        ),
+        Get(Requirements, RequirementsRequest(resolves[1], toolchain)),
+    )
     site, tool = await MultiGet(
-        Get(Wheels, WheelsRequest(spec.resolve, spec.toolchain)),
-        Get(Wheels, WheelsRequest(pyinstaller.resolve, spec.toolchain)),
+        Get(Wheels, WheelsRequest(resolves[0], own, toolchain)),
+        Get(Wheels, WheelsRequest(resolves[1], tools, toolchain)),
     )
     output = await Get(
         DriverOutput,
@@ -164,70 +146,45 @@ async def make_layer(request: LayerRequest, pyinstaller: PyInstaller) -> Layer:
                 tool="tool",
                 output=_OUTPUT,
                 cache=_CACHE,
-                hooks=spec.hook_directories,
-                optimize=spec.optimize,
-                strip=spec.strip,
+                hooks=request.hooks.hook_directories,
+                optimize=request.field_set.optimize.value or 0,
+                strip=request.field_set.strip.value,
             ).to_json(),
-            toolchain=spec.toolchain,
+            toolchain=toolchain,
             mounts=FrozenDict({"site": site.digest, "tool": tool.digest}),
-            files=spec.hooks_digest,
-            description=f"Analyse and compile the resolve `{spec.resolve}`",
-            address=request.address,
+            files=request.hooks.hooks_digest,
+            description=f"Analyse and compile the resolve `{request.resolve}`",
+            address=request.field_set.address,
         ),
     )
     return Layer(site.digest, tool.digest, output.digest)
 
 
 @dataclass(frozen=True)
-class PackedRequest:
-    layer: LayerRequest
-
-
-@dataclass(frozen=True)
 class Packed:
-    """A layer's files, compressed for one-file executables."""
+    """A layer's files, compressed, as mounts: empty for a one-dir program, which has no use for them."""
 
-    digest: Digest
+    mounts: FrozenDict[str, Digest]
 
 
 @rule
-async def pack_layer(request: PackedRequest) -> Packed:
-    spec = request.layer.spec
-    layer = await Get(Layer, LayerRequest, request.layer)
+async def pack_layer(request: FreezeRequest) -> Packed:
+    if request.field_set.mode.value != contract.ONE_FILE:
+        return Packed(FrozenDict())
+    layer = await Get(Layer, FreezeRequest, request)
     output = await Get(
         DriverOutput,
         DriverRun(
             program=contract.PACK,
             request=contract.PackRequest(layer="layer", output=_OUTPUT, cache=_CACHE).to_json(),
-            toolchain=spec.toolchain,
+            toolchain=request.toolchain,
             mounts=FrozenDict({"layer": layer.digest, "tool": layer.tool}),
             files=EMPTY_DIGEST,
-            description=f"Compress the native libraries of the resolve `{spec.resolve}`",
-            address=request.layer.address,
+            description=f"Compress the native libraries of the resolve `{request.resolve}`",
+            address=request.field_set.address,
         ),
     )
-    return Packed(output.digest)
-
-
-@dataclass(frozen=True)
-class PackedIfNeeded:
-    """The packed layer for a one-file executable; None for the other mode."""
-
-    packed: Packed | None
-
-
-@rule
-async def pack_if_needed(request: FreezeRequest) -> PackedIfNeeded:
-    field_set = request.field_set
-    if field_set.mode.value != contract.ONE_FILE:
-        return PackedIfNeeded(None)
-    layer = LayerRequest(LayerSpec.of(request), field_set.address)
-    return PackedIfNeeded(await Get(Packed, PackedRequest(layer)))
-
-
-@dataclass(frozen=True)
-class TraceRequest:
-    layer: LayerRequest
+    return Packed(FrozenDict({_PACK: output.digest}))
 
 
 @dataclass(frozen=True)
@@ -238,9 +195,8 @@ class Trace:
 
 
 @rule
-async def trace_layer(request: TraceRequest) -> Trace:
-    spec = request.layer.spec
-    layer = await Get(Layer, LayerRequest, request.layer)
+async def trace_layer(request: FreezeRequest) -> Trace:
+    layer = await Get(Layer, FreezeRequest, request)
     output = await Get(
         DriverOutput,
         DriverRun(
@@ -248,11 +204,11 @@ async def trace_layer(request: TraceRequest) -> Trace:
             request=contract.TraceRequest(
                 layer="layer", site="site", output=_OUTPUT, cache=_CACHE
             ).to_json(),
-            toolchain=spec.toolchain,
+            toolchain=request.toolchain,
             mounts=FrozenDict({"layer": layer.digest, "site": layer.site}),
             files=EMPTY_DIGEST,
-            description=f"Import every module of the resolve `{spec.resolve}` frozen",
-            address=request.layer.address,
+            description=f"Import every module of the resolve `{request.resolve}` frozen",
+            address=request.field_set.address,
         ),
     )
     return Trace(output.digest)
@@ -270,12 +226,11 @@ class AppLayer:
 @rule
 async def make_app_layer(request: FreezeRequest) -> AppLayer:
     field_set = request.field_set
-    layer_request = LayerRequest(LayerSpec.of(request), field_set.address)
-    layer = await Get(Layer, LayerRequest, layer_request)
+    layer = await Get(Layer, FreezeRequest, request)
     mounts = {"layer": layer.digest, "site": layer.site, "tool": layer.tool}
     trace = None
     if field_set.proof.value == contract.PROOF_CLOSURE:
-        trace = await Get(Trace, TraceRequest(layer_request))
+        trace = await Get(Trace, FreezeRequest, request)
         mounts["trace"] = trace.digest
     files = await Get(
         Digest,
@@ -332,13 +287,16 @@ async def check_application(request: FreezeRequest) -> Check:
     if field_set.proof.value == contract.PROOF_OFF:
         return Check(None)
     app, packed = await MultiGet(
-        Get(AppLayer, FreezeRequest, request), Get(PackedIfNeeded, FreezeRequest, request)
+        Get(AppLayer, FreezeRequest, request), Get(Packed, FreezeRequest, request)
     )
-    mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
+    mounts = {
+        "layer": app.layer.digest,
+        "site": app.layer.site,
+        "tool": app.layer.tool,
+        **packed.mounts,
+    }
     if app.trace:
         mounts["trace"] = app.trace.digest
-    if packed.packed is not None:
-        mounts["pack"] = packed.packed.digest
     app_digest = await Get(Digest, AddPrefix(app.digest, "app"))
     output = await Get(
         DriverOutput,
@@ -346,7 +304,7 @@ async def check_application(request: FreezeRequest) -> Check:
             program=contract.CHECK,
             request=contract.CheckRequest(
                 mode=field_set.mode.value or contract.ONE_FILE,
-                pack="pack" if packed.packed is not None else None,
+                pack=_PACK if packed.mounts else None,
                 layer="layer",
                 app="app",
                 site="site",
@@ -385,14 +343,12 @@ async def exercise_application(request: FreezeRequest) -> Exercise:
     app, check, packed = await MultiGet(
         Get(AppLayer, FreezeRequest, request),
         Get(Check, FreezeRequest, request),
-        Get(PackedIfNeeded, FreezeRequest, request),
+        Get(Packed, FreezeRequest, request),
     )
     assert check.digest is not None, "exercises are refused without a proof"
-    mounts = {"layer": app.layer.digest, "site": app.layer.site}
+    mounts = {"layer": app.layer.digest, "site": app.layer.site, **packed.mounts}
     if app.trace:
         mounts["trace"] = app.trace.digest
-    if packed.packed:
-        mounts["pack"] = packed.packed.digest
     app_digest, check_digest = await MultiGet(
         Get(Digest, AddPrefix(app.digest, "app")), Get(Digest, AddPrefix(check.digest, "check"))
     )
@@ -411,7 +367,7 @@ async def exercise_application(request: FreezeRequest) -> Exercise:
                 exercise_roots=(EXERCISES,),
                 exercises=dict(request.exercises.modules),
                 trace="trace" if app.trace else None,
-                pack="pack" if packed.packed else None,
+                pack=_PACK if packed.mounts else None,
                 mode=field_set.mode.value or contract.ONE_FILE,
                 contents_directory=field_set.contents_directory.value or contract.CONTENTS,
                 python_options=field_set.python_options.value or (),
@@ -456,12 +412,15 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
         Get(AppLayer, FreezeRequest, freeze),
         Get(Check, FreezeRequest, freeze),
         Get(Exercise, FreezeRequest, freeze),
-        Get(PackedIfNeeded, FreezeRequest, freeze),
+        Get(Packed, FreezeRequest, freeze),
     )
     mode = field_set.mode.value or contract.ONE_FILE
-    mounts = {"layer": app.layer.digest, "site": app.layer.site, "tool": app.layer.tool}
-    if packed.packed is not None:
-        mounts["pack"] = packed.packed.digest
+    mounts = {
+        "layer": app.layer.digest,
+        "site": app.layer.site,
+        "tool": app.layer.tool,
+        **packed.mounts,
+    }
     parts = [
         await Get(Digest, AddPrefix(app.digest, "app")),
         freeze.application.digest,
@@ -483,7 +442,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
                 output=_OUTPUT,
                 name=request.name,
                 site="site",
-                pack="pack" if packed.packed is not None else None,
+                pack=_PACK if packed.mounts else None,
                 check="check" if check.digest is not None else None,
                 exercise="exercise" if exercise.digest is not None else None,
                 mode=mode,
@@ -513,10 +472,27 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
             Get(Digest, DigestSubset(digest, PathGlobs([f"{contract.CHUNKS}/*"]))),
             Get(Digest, DigestSubset(digest, PathGlobs(["*"]))),
         )
-        joined = await Get(Joined, JoinRequest(chunks, contract.CHUNKS, executable))
-        digest = await Get(Digest, MergeDigests([joined.digest, sidecars]))
+        joined = await Get(ProcessResult, Process, _join(chunks, contract.CHUNKS, executable))
+        digest = await Get(Digest, MergeDigests([joined.output_digest, sidecars]))
     return Assembled(digest, executable)
 
 
+def _join(chunks: Digest, directory: str, name: str) -> Process:
+    """Joins the files of `directory`, in their names' order, to the executable `name`.
+
+    A remote cache holds each chunk once, whichever executables it is part of. The joined file is not
+    sent there: putting it together costs less than moving it.
+    """
+    return Process(
+        ("/bin/sh", "-c", _JOIN, directory, name),
+        input_digest=chunks,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        output_files=(name,),
+        description=f"Join {name}",
+        level=LogLevel.DEBUG,
+        cache_scope=ProcessCacheScope.PER_RESTART_SUCCESSFUL,
+    )
+
+
 def rules() -> Iterable[Rule | UnionRule]:
-    return [*collect_rules(), *driver_sources.rules(), *joining.rules()]
+    return [*collect_rules(), *own_files.rules()]

@@ -21,7 +21,6 @@ from pants.backend.python.util_rules.python_sources import (
 from pants.core.goals.package import OutputPathField, PackageFieldSet
 from pants.core.goals.run import RunFieldSet, RunInSandboxBehavior
 from pants.core.target_types import FileSourceField, ResourceSourceField
-from pants.core.util_rules.environments import EnvironmentField
 from pants.core.util_rules.source_files import SourceFiles, SourceFilesRequest
 from pants.core.util_rules.stripped_source_files import StrippedSourceFiles
 from pants.engine.addresses import Addresses, UnparsedAddressInputs
@@ -31,6 +30,7 @@ from pants.engine.target import (
     DependenciesRequest,
     ExplicitlyProvidedDependencies,
     InvalidFieldException,
+    SourcesField,
     SpecialCasedDependencies,
     Targets,
     TransitiveTargets,
@@ -40,11 +40,18 @@ from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
 from pants_pyinstaller import target_types as fields
+from pants_pyinstaller._compat import EnvironmentField
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.exercises import Exercises, ExercisesRequest
 from pants_pyinstaller.platforms import Platform
 from pants_pyinstaller.subsystem import PyInstaller
-from pants_pyinstaller.toolchain import Host, Toolchain, ToolchainRequest, toolchain_request
+from pants_pyinstaller.toolchain import (
+    Host,
+    Toolchain,
+    ToolchainRequest,
+    interpreter_constraints,
+    toolchain_request,
+)
 
 SOURCES = "src"
 DATA = "data"
@@ -57,6 +64,7 @@ class PyInstallerFieldSet(PackageFieldSet, RunFieldSet):
     required_fields = (fields.PyInstallerEntryPointField,)
     run_in_sandbox_behavior = RunInSandboxBehavior.RUN_REQUEST_HERMETIC
 
+    args: fields.PyInstallerArgsField
     build_info: fields.PyInstallerBuildInfoField
     collect: fields.PyInstallerCollectField
     console: fields.PyInstallerConsoleField
@@ -69,9 +77,11 @@ class PyInstallerFieldSet(PackageFieldSet, RunFieldSet):
     exercise_network: fields.PyInstallerExerciseNetworkField
     exercise_timeout: fields.PyInstallerExerciseTimeoutField
     exercises: fields.PyInstallerExercisesField
+    extra_env_vars: fields.PyInstallerExtraEnvVarsField
     hidden_imports: fields.PyInstallerHiddenImportsField
     hooks: fields.PyInstallerHooksField
     icon: fields.PyInstallerIconField
+    interpreter_constraints: fields.PyInstallerInterpreterConstraintsField
     mode: fields.PyInstallerModeField
     optimize: fields.PyInstallerOptimizeField
     output_path: OutputPathField
@@ -100,12 +110,14 @@ class Application:
     """The first-party half of a freeze: sources below SOURCES, files below DATA.
 
     :param requirements: distributions that the target names in its `dependencies`.
+    :param third_party: whether anything that it depends on is a third-party requirement.
     """
 
     digest: Digest
     entry_point: str
     data: FrozenDict[str, str]
     requirements: tuple[str, ...]
+    third_party: bool
 
 
 @dataclass(frozen=True)
@@ -224,11 +236,7 @@ async def application(request: ApplicationRequest) -> Application:
         Get(
             StrippedSourceFiles,
             SourceFilesRequest(
-                (
-                    target[ResourceSourceField]
-                    for target in closure
-                    if target.has_field(ResourceSourceField)
-                ),
+                (target.get(SourcesField) for target in closure),
                 for_sources_types=(ResourceSourceField,),
                 enable_codegen=True,
             ),
@@ -236,11 +244,7 @@ async def application(request: ApplicationRequest) -> Application:
         Get(
             SourceFiles,
             SourceFilesRequest(
-                (
-                    target[FileSourceField]
-                    for target in closure
-                    if target.has_field(FileSourceField)
-                ),
+                (target.get(SourcesField) for target in closure),
                 for_sources_types=(FileSourceField,),
                 enable_codegen=True,
             ),
@@ -279,6 +283,7 @@ async def application(request: ApplicationRequest) -> Application:
         spec,
         FrozenDict({name: f"{DATA}/{name}" for name in names}),
         requirements.projects,
+        any(target.has_field(PythonRequirementsField) for target in closure),
     )
 
 
@@ -293,7 +298,8 @@ async def freeze_request(
             f"The '{tmpdir.alias}' field in target {field_set.address} has no meaning with "
             f'mode="{contract.ONE_DIR}", which unpacks nothing. Remove one of the two.'
         )
-    resolve = field_set.resolve.normalized_value(python_setup)
+    enabled = python_setup.enable_resolves
+    resolve = field_set.resolve.normalized_value(python_setup) if enabled else "(none)"
     if field_set.exercises.value and field_set.proof.value == contract.PROOF_OFF:
         raise InvalidFieldException(
             f"The 'exercises' field in target {field_set.address} has no meaning with "
@@ -306,7 +312,16 @@ async def freeze_request(
         Get(
             Toolchain,
             ToolchainRequest,
-            toolchain_request(request.platform, host, pyinstaller, python_setup),
+            toolchain_request(
+                request.platform,
+                host,
+                interpreter_constraints(
+                    pyinstaller.interpreter_constraints,
+                    field_set.interpreter_constraints.value_or_global_default(python_setup),
+                    python_setup.interpreter_versions_universe,
+                    field_set.address,
+                ),
+            ),
         ),
     )
     return FreezeRequest(field_set, resolve, toolchain, app, hooks, exercises)
