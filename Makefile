@@ -16,9 +16,21 @@ build-binary:  ## Build the archive of agent-runner for this platform, in dist/r
 cross:  ## Build the archives of this platform and of those it can emulate; see docs/platforms.md.
 	$(PANTS) --pyinstaller-platforms=all package ::
 
+.PHONY: backend-wheel
+backend-wheel:  ## Build the wheel of the backend pyinstaller_binary for other repositories, in dist.
+	$(PANTS) --tag="['backend-wheel']" package build_rules:backend-wheel
+
 .PHONY: test-binary
 test-binary:  ## Run every test; those in tests/ start the packaged executable.
 	$(PANTS) test ::
+
+.PHONY: test-quickstart
+test-quickstart:  ## Do docs/quickstart.md by the letter, with the backend's wheel: about 5 minutes.
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/quickstart/quickstart_test.py
+
+.PHONY: test-examples
+test-examples:  ## Package and start everything in examples/, with the backend's wheel. PYTHON=python3.13 with pytest.
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/quickstart/examples_test.py
 
 .PHONY: test-cross
 test-cross:  ## Start the executables of every platform this machine can emulate; needs root or user namespaces.
