@@ -11,7 +11,7 @@ from types import ModuleType
 def _driver() -> ModuleType:
     """The driver's package, imported under the name of its directory."""
     here = os.path.dirname(os.path.abspath(__file__))
-    # The directory itself is no place to import from: its module names are ordinary words (select, index, trace).
+    # Nothing may be imported from the directory itself: its module names are ordinary words (trace, check, index).
     sys.path[:] = [os.path.dirname(here)] + [
         path for path in sys.path if os.path.abspath(path) != here
     ]

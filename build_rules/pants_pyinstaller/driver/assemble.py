@@ -27,7 +27,7 @@ def run(request: contract.AssembleRequest) -> None:
     shape.check_mode(request.mode)
     if not _NAME.fullmatch(request.name):
         raise DriverError(
-            f"name: {request.name!r} is no file name (letters, digits and . _ + - @ = ,)"
+            f"name: {request.name!r} cannot be a file name: use letters, digits and . _ + - @ = ,"
         )
     if request.contents_directory == os.path.basename(
         contract.executable_path(request.name, request.mode, sys.platform == "win32")

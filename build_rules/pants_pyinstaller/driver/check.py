@@ -176,7 +176,7 @@ def run(request: contract.CheckRequest) -> None:
     layers = proof.layers
     selected = set(layers.chosen.modules)
     differences += known
-    said = [
+    messages = [
         notes.note(
             "failing-import",
             f"{item['module']} imports unfrozen but not frozen ({item['frozen']}); "
@@ -187,7 +187,7 @@ def run(request: contract.CheckRequest) -> None:
         if item["module"] in selected - imported
     ]
     decided = _excluded_by_hooks(differences, layers.app.unfollowed)
-    said += decided
+    messages += decided
     accepted = {item["module"] for item in decided} | set(allow)
     differences = [item for item in differences if item.module not in accepted]
     differences.sort(
@@ -195,11 +195,11 @@ def run(request: contract.CheckRequest) -> None:
     )  # the cause before who only imports it
     verdict.refuse_broken(proof.imports, proof.main, alike, allow)
     verdict.refuse(differences, report.faults, allow, layers.app.wanted.excludes, proof.imports)
-    said += verdict.failing(alike, proof.imports, allow)
-    said += [
+    messages += verdict.failing(alike, proof.imports, allow)
+    messages += [
         notes.note("accepted", f"{name}: {reason}", module=name) for name, reason in allow.items()
     ]
-    said.append(
+    messages.append(
         notes.note(
             "proof",
             f"{len(proof.names)} modules that first-party code names import frozen ({request.mode}) as unfrozen",
@@ -219,7 +219,7 @@ def run(request: contract.CheckRequest) -> None:
         target = os.path.join(request.output, *added.own_files[dest].split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(path, target)
-    notes.write(request.output, said)
+    notes.write(request.output, messages)
     outputs.write(request.output, contract.CHECK_RESULT, Proved(layers.chosen, added, early))
     step(
         f"check: {len(proof.names)} imports proved frozen, {len(added.modules)} modules joined the selection"

@@ -97,7 +97,7 @@ CONTENTS = "_internal"
 default."""
 
 PYTHON_OPTION = re.compile(r"u|v+|W \S+|X \w+(=\S+)?|hash_seed=\d+")
-"""The interpreter options that the bootloader understands (PyInstaller's ``EXE(options=...)``), but for ``O``: that one
+"""The interpreter options that the bootloader understands (PyInstaller's ``EXE(options=...)``) except ``O``: that one
 follows ``optimize``, so that the code and ``sys.flags`` agree."""
 
 ONE_FILE = "one-file"

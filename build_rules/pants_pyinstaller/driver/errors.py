@@ -6,7 +6,7 @@ from __future__ import annotations
 class DriverError(Exception):
     """A mistake in the inputs or on the machine: printed without a traceback, exit code 1.
 
-    The message says what is wrong, where, and what to do.
+    The message states what is wrong, where, and what to do.
     """
 
 

@@ -38,7 +38,7 @@ def run(request: contract.ExerciseRequest) -> None:
 
     layers = load_layers(request.layer, request.app, request.site, proved)
     shipped = layers.chosen
-    said: list[dict[str, str]] = []
+    messages: list[dict[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="x", ignore_cleanup_errors=True) as work:
         stage = exercise_sides.prepare(request, layers, work)
         with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -52,7 +52,7 @@ def run(request: contract.ExerciseRequest) -> None:
             if sides[0][2]:
                 text = f"exercises ran with this machine's network: {sides[0][2]}"
                 step(text)
-                said.append(notes.note("proof", text))
+                messages.append(notes.note("proof", text))
             for program, (side, _, _) in zip(stage.programs, sides):
                 exercise_compare.refuse_failing(
                     program.name, side, "unfrozen", request.timeout, ignored
@@ -89,12 +89,12 @@ def run(request: contract.ExerciseRequest) -> None:
         set(layers.chosen.files) - set(shipped.files),
     )
     os.makedirs(request.output, exist_ok=True)
-    said.append(
+    messages.append(
         notes.note("proof", f"{len(stage.programs)} exercises do the same frozen as unfrozen")
     )
     for pattern, reason in (request.ignore or {}).items():
-        said.append(notes.note("accepted", f"output that matches {pattern}: {reason}"))
-    notes.write(request.output, said)
+        messages.append(notes.note("accepted", f"output that matches {pattern}: {reason}"))
+    notes.write(request.output, messages)
     outputs.write(request.output, contract.EXERCISE_RESULT, Proved(layers.chosen, added))
     step(
         f"exercise: {len(stage.programs)} exercises do the same frozen as unfrozen, "

@@ -59,7 +59,7 @@ def host_libraries(files: list[Path]) -> list[tuple[str, Path]]:
             [*tool, *map(str, files)], capture_output=True, text=True, check=False
         ).stdout
     except FileNotFoundError:
-        return []  # the freezer's own preflight says what is missing
+        return []  # the freezer's own preflight reports what is missing
     found = {Path(path).name: Path(path) for path in _LIBRARY.findall(listed)}
     return sorted((name, path) for name, path in found.items() if path.is_file())
 

@@ -13,7 +13,7 @@ from .resolve import Analysis, Resolve, kind_of
 
 
 class CodeWriter:
-    """Writes code to ``blob`` and says where it lies.
+    """Writes code to ``blob`` and records where it lies.
 
     :param optimize: level of bytecode optimisation.
     """

@@ -7,6 +7,7 @@ scan. Its key is the content of those files, so that a bumped distribution compi
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import importlib.util
 import marshal
@@ -16,6 +17,7 @@ import tempfile
 import warnings
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -29,17 +31,10 @@ PYZ_LEVEL = 6
 
 
 class Module(NamedTuple):
-    """One compiled module; ``blob`` is None when the source is no Python of this version."""
+    """One compiled module; ``blob`` is None when this version of Python cannot compile the source."""
 
     blob: bytes | None
     scan: scan.Scan
-
-
-class Pack(NamedTuple):
-    """Compiled modules by path."""
-
-    key: str
-    modules: dict[str, Module]
 
 
 class Unit(NamedTuple):
@@ -60,7 +55,7 @@ def compile_reproducibly(source: bytes | str, filename: str, optimize: int = 0) 
     CPython 3.13 lets equal frozensets of one file be one object, unless one of their strings was interned already, by
     any other code; marshal writes down the difference. The second time all strings are, for the first code lives.
 
-    :raises SyntaxError, ValueError: no Python of this version.
+    :raises SyntaxError, ValueError: this version of Python cannot compile it.
     """
     first = compile(source, filename, "exec", dont_inherit=True, optimize=optimize)
     if not any(
@@ -120,8 +115,8 @@ def _key(unit: Unit, sources: Sequence[bytes], optimize: int) -> str:
     return state.hexdigest()
 
 
-def build_pack(unit: Unit, optimize: int, cache: str | None) -> tuple[Pack, bool]:
-    """The pack of ``unit`` and whether it came from the cache."""
+def _build(unit: Unit, optimize: int, cache: str | None) -> tuple[list[Any], bool]:
+    """The pack of ``unit`` as plain data, and whether it came from the cache."""
     sources = []
     for path in unit.paths:
         with open(os.path.join(unit.root, path), "rb") as file:
@@ -129,14 +124,15 @@ def build_pack(unit: Unit, optimize: int, cache: str | None) -> tuple[Pack, bool
     key = _key(unit, sources, optimize)
     known = read_entry(cache, "compiled", key)
     if known is not None:
-        return Pack(key, _restore(marshal.loads(known))), True
+        return marshal.loads(known), True
     modules: dict[str, Module] = {}
     for path, source in zip(unit.paths, sources):
         code, result = compile_module(source, path, optimize)
         blob = zlib.compress(marshal.dumps(code), PYZ_LEVEL) if code is not None else None
         modules[path] = Module(blob, result)
-    write_entry(cache, "compiled", key, marshal.dumps(_plain(modules)))
-    return Pack(key, modules), False
+    plain = _plain(modules)
+    write_entry(cache, "compiled", key, marshal.dumps(plain))
+    return plain, False
 
 
 def _plain(modules: dict[str, Module]) -> list[Any]:
@@ -166,28 +162,22 @@ def _restore(plain: list[Any]) -> dict[str, Module]:
     }
 
 
-def _build(arguments: tuple[Unit, int, str | None]) -> tuple[Any, str, bool]:
-    pack, hit = build_pack(*arguments)
-    return _plain(pack.modules), pack.key, hit
-
-
-def build_packs(
-    units: Iterable[Unit], optimize: int, cache: str | None, workers: int
-) -> tuple[list[Pack], int]:
-    """Packs of all units in their order, and how many were made anew; big units first, on ``workers`` processes."""
-    units = list(units)
-    if workers < 2 or sum(len(unit.paths) for unit in units) < 500:
-        built = [build_pack(unit, optimize, cache) for unit in units]
-        return [pack for pack, _ in built], sum(not hit for _, hit in built)
-    order = sorted(range(len(units)), key=lambda index: -len(units[index].paths))
-    packs: list[Pack | None] = [None] * len(units)
-    fresh = 0
-    with concurrent.futures.ProcessPoolExecutor(workers) as pool:
-        jobs = pool.map(_build, [(units[index], optimize, cache) for index in order])
-        for index, (plain, key, hit) in zip(order, jobs):
-            packs[index] = Pack(key, _restore(plain))
-            fresh += not hit
-    return [pack for pack in packs if pack is not None], fresh
+def build(units: Iterable[Unit], optimize: int, cache: str | None) -> tuple[dict[str, Module], int]:
+    """Absolute path -> compiled module of all units, and the number of units that the cache did not have."""
+    ordered = sorted(units, key=lambda unit: -len(unit.paths))  # the longest work first
+    few = sum(len(unit.paths) for unit in ordered) < 500
+    with contextlib.ExitStack() as stack:
+        run: Any = map
+        if not few:
+            workers = min(2, os.cpu_count() or 1)
+            run = stack.enter_context(concurrent.futures.ProcessPoolExecutor(workers)).map
+        packs = list(run(_build, ordered, repeat(optimize), repeat(cache)))
+    modules = {
+        os.path.join(unit.root, path.replace("/", os.sep)): module
+        for unit, (plain, _) in zip(ordered, packs)
+        for path, module in _restore(plain).items()
+    }
+    return modules, sum(not hit for _, hit in packs)
 
 
 # --- The cache directory ----------------------------------------------------------------------------------------------

@@ -239,7 +239,7 @@ def is_extension(site: str, path: str) -> bool:
 def native_files(site: str, distribution: Distribution) -> tuple[str, ...]:
     """Native libraries that their package loads by itself, by their path or from a folder that it puts on ``sys.path``.
 
-    They look like modules by their name but are none, or lie below a package in a folder that is no package.
+    They look like modules by their name but are none, or lie below a package in a folder that is not a package.
     """
     packages = _packages(distribution)
     return tuple(
@@ -317,7 +317,7 @@ def _packages(distribution: Distribution) -> set[str]:
 
 
 def _below_a_package(folder: str, packages: Collection[str]) -> bool:
-    """Whether a folder is no package, but part of one; folders of examples are not."""
+    """Whether a folder is part of a package without being one; folders of examples are not."""
     return (
         folder not in packages
         and not any(part in EXAMPLE_DIRECTORIES for part in folder.split("/"))

@@ -1,7 +1,7 @@
 """Groups of entry points that a module reads, seen in its source.
 
 How a program comes from a group's name to its plug-ins (``importlib.metadata``, pluggy, stevedore, a helper of the
-project's) does not matter: the groups of a resolve are known, and who reads one says its name somewhere.
+project's) does not matter: the groups of a resolve are known, and whoever reads one names it somewhere.
 """
 
 from __future__ import annotations

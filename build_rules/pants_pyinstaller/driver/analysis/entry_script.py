@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 import os
 import re
 import zlib
@@ -11,14 +10,14 @@ from dataclasses import dataclass
 
 from ..errors import DriverError
 from ..outputs import Entry
-from . import compiled, first_party, selection
+from . import first_party, selection
 
 _NAME = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
 
 
 @dataclass(frozen=True)
 class Found:
-    """An entry with its marshalled code, and the source to look for imports in when it is no module."""
+    """An entry with its marshalled code, and the source to look for imports in where it is not a module."""
 
     entry: Entry
     code: bytes
@@ -72,9 +71,8 @@ def find(
             f"entry_point: {module} defines no {head!r}{selection.close_matches(head, attributes)}"
         )
     text = f"import sys\nfrom {module} import {head}\nsys.exit({function}())\n"
-    return _found(
-        Entry(name, f"{name}.py", called=module, function=head), text.encode(), name, optimize
-    )
+    code, source = first_party.compile_script(text.encode(), f"{name}.py", name, optimize)
+    return Found(Entry(name, f"{name}.py", called=module, function=head), code, source)
 
 
 def _script(entry_point: str, roots: Sequence[str], optimize: int) -> Found:
@@ -83,20 +81,7 @@ def _script(entry_point: str, roots: Sequence[str], optimize: int) -> Found:
         path = os.path.join(root, dest)
         if os.path.isfile(path):
             with open(path, "rb") as file:
-                text = file.read()
+                code, source = first_party.compile_script(file.read(), dest, path, optimize)
             name = os.path.splitext(os.path.basename(dest))[0]
-            return _found(Entry(name, dest, script=True), text, path, optimize)
+            return Found(Entry(name, dest, script=True), code, source)
     raise DriverError(f"entry_point: no file {entry_point} in the sources ({', '.join(roots)})")
-
-
-def _found(entry: Entry, text: bytes, label: str, optimize: int) -> Found:
-    code, scanned = compiled.compile_module(text, entry.file, optimize)
-    if code is None:
-        try:
-            compile(text, label, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
-            raise DriverError(f"{label}{line}: {getattr(error, 'msg', error)}") from None
-        raise DriverError(f"{label}: cannot be compiled")
-    source = first_party.Source("__main__", "module", "", "", b"", scanned)
-    return Found(entry, marshal.dumps(code), source)

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import CodeType
 
 from ..errors import DriverError
 from ..index import Index
@@ -98,15 +99,8 @@ def _source(name: str, path: str, dest: str, optimize: int) -> Source:
         return Source(name, "extension", path, dest, b"", scan.Scan((), frozenset()))
     with open(path, "rb") as file:
         text = file.read()
-    code, result = compiled.compile_module(text, dest, optimize)
-    if code is None:
-        try:
-            compile(text, path, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            place = f"{path}:{error.lineno}" if isinstance(error, SyntaxError) else path
-            raise DriverError(f"{place}: {getattr(error, 'msg', error)}") from None
+    code, result = compile_own(text, dest, path, optimize)
     kind = "package" if dest.endswith("__init__.py") else "module"
-    assert code is not None
     return Source(
         name,
         kind,
@@ -117,6 +111,33 @@ def _source(name: str, path: str, dest: str, optimize: int) -> Source:
         frozenset(scan.constants(code)),
         text,
     )
+
+
+def compile_own(text: bytes, dest: str, path: str, optimize: int) -> tuple[CodeType, scan.Scan]:
+    """Code and scan of one of the program's own sources.
+
+    :param dest: the ``co_filename``.
+    :param path: for messages.
+    :raises DriverError: it does not compile.
+    """
+    code, result = compiled.compile_module(text, dest, optimize)
+    if code is not None:
+        return code, result
+    try:
+        compile(text, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise DriverError(f"{path}{line}: {getattr(error, 'msg', error)}") from None
+    raise DriverError(f"{path}: cannot be compiled")
+
+
+def compile_script(text: bytes, dest: str, path: str, optimize: int = 0) -> tuple[bytes, Source]:
+    """Marshalled code of a script that is not a module, and the source to look for its imports in.
+
+    :raises DriverError: as ``compile_own``.
+    """
+    code, result = compile_own(text, dest, path, optimize)
+    return marshal.dumps(code), Source("__main__", "module", "", "", b"", result)
 
 
 def resolve_imports(

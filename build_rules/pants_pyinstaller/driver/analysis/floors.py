@@ -50,7 +50,7 @@ def highest(floors: list[Floor]) -> Floor | None:
 
 
 def read(path: str) -> Floor | None:
-    """What a file needs; None when it is no native file, or needs nothing in particular.
+    """What a file needs; None when it is not a native file, or needs nothing in particular.
 
     The readers must be importable (``pyinstaller.load``).
     """
@@ -180,7 +180,7 @@ def limit(request: contract.AssembleRequest) -> tuple[str, Floor] | None:
     if not value or sys.platform == "win32":
         return None
     if not re.fullmatch(r"\d+\.\d+", value):
-        raise DriverError(f"{option}: {value!r} is no version; write it as in 2.28")
+        raise DriverError(f"{option}: {value!r} is not a version; write it as in 2.28")
     return option, Floor(system, value)
 
 

@@ -99,4 +99,4 @@ def test_a_bundle_states_its_floor_and_keeps_to_it(freezer: Freezer) -> None:
     assert said, done.stderr
     assert f"set [pyinstaller].glibc_floor to {version}" in done.stderr
     wrong = freezer.run(contract.ASSEMBLE, dataclasses.replace(request, glibc_floor="manylinux"))
-    assert "glibc_floor: 'manylinux' is no version" in wrong.stderr
+    assert "glibc_floor: 'manylinux' is not a version" in wrong.stderr

@@ -86,7 +86,7 @@ def sha256_of(path: str) -> str:
 
 
 def identity(python_library: str | None) -> dict[str, str]:
-    """What the manifest says of the interpreter; ``sha256`` is that of its shared library, else of its executable."""
+    """The manifest's entry for the interpreter; ``sha256`` is that of its shared library, else of its executable."""
     subject = python_library or os.path.realpath(sys.executable)
     return {
         "version": platform.python_version(),
@@ -97,7 +97,7 @@ def identity(python_library: str | None) -> dict[str, str]:
 
 
 def own_libraries() -> dict[str, Any]:
-    """What this interpreter says of libraries that it brings; see ``contract.INTERPRETER_LIBRARIES``."""
+    """What this interpreter states about the libraries that it brings; see ``contract.INTERPRETER_LIBRARIES``."""
     path = os.path.join(sys.base_prefix, contract.INTERPRETER_LIBRARIES)
     if not os.path.isfile(path):
         return {"libraries": {}, "texts": {}}

@@ -54,8 +54,8 @@ def _flags(node: Any, name: str, cache: str | None) -> dict[str, str]:
         targets = [".".join(pieces[: end + 1]) for end in range(len(pieces))]
         targets += [f"{base}.{attribute}" for attribute in item.attributes or ()]
         for target in targets:
-            said = flags.describe()
+            how = flags.describe()
             if found.get(target) != "top-level":
-                found[target] = said
+                found[target] = how
     compiled.write_entry(cache, "flags", key, marshal.dumps(found))
     return found

@@ -185,18 +185,18 @@ def described_libraries(
 
     :param known: by path below the interpreter's `prefix`, as the interpreter spells it.
     """
-    said = {
+    described = {
         normalize_path(os.path.realpath(os.path.join(prefix, path))): item
         for path, item in known.items()
     }
     found = {}
     for dest, source in sources.items():
         real = os.path.realpath(source)
-        if normalize_path(real) in said:
+        if normalize_path(real) in described:
             found[dest] = {
                 "name": os.path.basename(dest),
                 "sha256": interpreter.sha256_of(real),
-                **said[normalize_path(real)],
+                **described[normalize_path(real)],
             }
     return found
 

@@ -1,4 +1,4 @@
-"""PyInstaller hooks of the program's own modules, run as PyInstaller runs hooks and with all that they may say.
+"""PyInstaller hooks of the program's own modules, run as PyInstaller runs hooks, with all that hooks may ask for.
 
 The layer has run the hooks of third-party modules. A hook of a first-party module can only be run where the sources
 are: here, with PyInstaller, the source roots and the resolve importable.
@@ -30,7 +30,7 @@ MODES = {
 
 
 @dataclass
-class Said:
+class HookResults:
     """What the hooks ask for, together.
 
     :param hidden: module -> the hook that names it.
@@ -47,7 +47,7 @@ class Said:
     modes: dict[str, str] = field(default_factory=dict)
 
     def mode(self, module: str) -> tuple[bool, bool, bool]:
-        """What MODES says of ``module``: the innermost of its packages with a mode decides."""
+        """The entry of MODES for ``module``: the innermost of its packages with a mode decides."""
         name = module
         while name and name not in self.modes:
             name = name.rpartition(".")[0]
@@ -122,17 +122,17 @@ def run(
     tool: str,
     site: str,
     start: Iterable[str],
-) -> tuple[Said, dict[str, first_party.Source]]:
+) -> tuple[HookResults, dict[str, first_party.Source]]:
     """Run the hooks of first-party modules, in the order in which the program reaches the modules.
 
     :param start: names that the program begins with.
-    :return: what they say, and ``sources`` less the imports and the modules that ``excludedimports`` take away.
+    :return: what they ask for, and ``sources`` less the imports and the modules that ``excludedimports`` take away.
     :raises DriverError: a hook that fails, or that asks for something that does not exist.
     """
-    said = Said()
+    results = HookResults()
     hooks = find(directories, sources)
     if not hooks:
-        return said, dict(sources)
+        return results, dict(sources)
     start = list(start)
     reachable = first_party.reach(sources, start)
     waiting = dict(hooks)
@@ -140,13 +140,13 @@ def run(
     with tempfile.TemporaryDirectory() as work:
         pyinstaller.load(tool, site, work, roots)
         while True:
-            followed = first_party.without(sources, said.excluded)
+            followed = first_party.without(sources, results.excluded)
             gone = set(reachable).difference(first_party.reach(followed, start))
             name = next((name for name in order if name in waiting and name not in gone), None)
             if name is None:
-                return said, {key: item for key, item in followed.items() if key not in gone}
+                return results, {key: item for key, item in followed.items() if key not in gone}
             path = waiting.pop(name)
-            _add(said, name, path, _namespace(name, path, sources[name]))
+            _add(results, name, path, _namespace(name, path, sources[name]))
 
 
 def _namespace(name: str, path: str, source: first_party.Source) -> dict[str, Any]:
@@ -169,12 +169,12 @@ def _namespace(name: str, path: str, source: first_party.Source) -> dict[str, An
     return namespace
 
 
-def _add(said: Said, name: str, path: str, namespace: dict[str, Any]) -> None:
+def _add(results: HookResults, name: str, path: str, namespace: dict[str, Any]) -> None:
     for module in namespace.get("hiddenimports") or ():
-        said.hidden.setdefault(module, path)
-    said.excluded.setdefault(name, set()).update(namespace.get("excludedimports") or ())
-    said.data.update(_files(path, "datas", namespace))
-    said.binaries.update(_files(path, "binaries", namespace))
+        results.hidden.setdefault(module, path)
+    results.excluded.setdefault(name, set()).update(namespace.get("excludedimports") or ())
+    results.data.update(_files(path, "datas", namespace))
+    results.binaries.update(_files(path, "binaries", namespace))
     modes = _modes(namespace.get("module_collection_mode"), name)
     for module, mode in modes.items():
         if mode not in MODES:
@@ -182,7 +182,7 @@ def _add(said: Said, name: str, path: str, namespace: dict[str, Any]) -> None:
                 f"hooks: {path}: module_collection_mode is {mode!r} for {module}: "
                 f"expected one of {', '.join(MODES)}"
             )
-        said.modes[module] = mode
+        results.modes[module] = mode
 
 
 def _modes(value: Any, name: str) -> dict[str, str]:

@@ -17,9 +17,9 @@ _REMEDY = (
 
 
 def check_tools(strip: bool) -> None:
-    """Run each tool that the build needs on a known binary and look at what it says.
+    """Run each tool that the build needs on a known binary and look at its output.
 
-    :raises DriverError: one is missing, fails, or says something else than it must.
+    :raises DriverError: one is missing, fails, or does not print what it must.
     """
     if sys.platform != "linux":
         return
@@ -56,7 +56,7 @@ def _expect(command: list[str], text: str) -> None:
     except OSError as error:
         raise DriverError(f"{command[0]} cannot be run: {error.strerror}\n{_REMEDY}") from None
     if done.returncode != 0 or text not in done.stdout:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        output = (done.stderr or done.stdout).strip().splitlines()
         raise DriverError(
             f"{command[0]} does not work on this machine: `{shown}` "
             + (
@@ -64,6 +64,6 @@ def _expect(command: list[str], text: str) -> None:
                 if done.returncode
                 else f"does not mention {text!r}"
             )
-            + (f": {said[0]}" if said else "")
+            + (f": {output[0]}" if output else "")
             + f"\n{_REMEDY}"
         )

@@ -1,4 +1,4 @@
-"""The one door to PyInstaller: makes it importable, and says clearly when it is not the release this code knows.
+"""The one door to PyInstaller: makes it importable, and refuses a release that this code does not know.
 
 PyInstaller is used as a library, with its own module graph, hooks, binary analysis and executable writer, and some
 of the names that this uses are not documented. ``check_contract`` looks at each of them before anything is built.

@@ -97,7 +97,7 @@ def analyse(resolve: Resolve, request: contract.LayerRequest, work: str) -> Anal
 def _compile(
     resolve: Resolve, request: contract.LayerRequest
 ) -> tuple[dict[str, compiled.Module], int]:
-    """Absolute path -> compiled module."""
+    """Everything in the resolve and the standard library; see ``compiled.build``."""
     units = []
     for distribution in resolve.dists:
         paths = tuple(
@@ -114,14 +114,7 @@ def _compile(
                 tuple(path for path, where in resolve.library_modules.items() if where == root),
             )
         )
-    packs, fresh = compiled.build_packs(
-        units, request.optimize, request.cache, min(2, os.cpu_count() or 1)
-    )
-    modules: dict[str, compiled.Module] = {}
-    for unit, pack in zip(units, packs):
-        for path, module in pack.modules.items():
-            modules[os.path.join(unit.root, path.replace("/", os.sep))] = module
-    return modules, fresh
+    return compiled.build(units, request.optimize, request.cache)
 
 
 def _imported_files(resolve: Resolve) -> dict[str, str]:

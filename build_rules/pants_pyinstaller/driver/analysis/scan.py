@@ -203,7 +203,7 @@ _TOP_LEVEL = Flags(False, False, False)
 def imports_with_flags(source: bytes) -> list[tuple[Import, Flags]]:
     """Every import of ``source`` in its order, with how it stands there.
 
-    :raises SyntaxError: no Python of this version.
+    :raises SyntaxError: this version of Python cannot parse it.
     """
     found: list[tuple[Import, Flags]] = []
     _walk(ast.parse(source).body, _TOP_LEVEL, found)

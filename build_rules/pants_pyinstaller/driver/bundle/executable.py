@@ -71,7 +71,7 @@ MESSAGES = {
         b"Cannot load '%s', set another TMPDIR: %s\n"
     ),
 }
-"""What PyInstaller's bootloader says when the temporary directory is full or mounted noexec -> what a user needs to
+"""What PyInstaller's bootloader prints when the temporary directory is full or mounted noexec -> what a user needs to
 hear. No longer than the original, with the same conversions: it takes its place in the file."""
 
 
@@ -112,6 +112,6 @@ def _windows(exe: Any, request: contract.AssembleRequest) -> None:
             )
         except Exception as error:
             raise DriverError(
-                f"windows_version_info: {request.windows_version_info} is no version resource: "
+                f"windows_version_info: {request.windows_version_info} is not a version resource: "
                 f"{type(error).__name__}: {error}"
             ) from None

@@ -23,7 +23,7 @@ _NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
 
 
 def check_mode(mode: str) -> None:
-    """Refuse what is no mode.
+    """Refuse an unknown mode.
 
     :raises DriverError: neither ONE_FILE nor ONE_DIR.
     """

@@ -1,4 +1,4 @@
-"""The version resource of a Windows executable that has no file of its own for it, out of the build information."""
+"""The version resource of a Windows executable, made from the build information when the target names no file."""
 
 from __future__ import annotations
 

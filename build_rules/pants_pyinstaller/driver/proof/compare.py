@@ -16,7 +16,7 @@ _NOISE = re.compile(
 
 
 def same(one: tuple[str, str] | None, other: tuple[str, str] | None) -> bool:
-    """Whether two outcomes are the same for a person: success, or one exception with one message but for addresses."""
+    """Whether two outcomes are alike: success, or one exception with the same message apart from addresses."""
     if one is None or other is None:
         return one is other
     if one[0] != other[0]:
@@ -107,7 +107,7 @@ def failures(
 ) -> tuple[list[Difference], dict[str, runs.Outcome]]:
     """Differences among ``names``, which failed frozen, after importing them unfrozen; and those that fail there too.
 
-    Imports in one process influence each other, so what differs is tried once more, each in a process of its own.
+    Imports in one process influence each other, so what differs is tried once more, each in a separate process.
     """
     alike: dict[str, runs.Outcome] = {}
     if not names:

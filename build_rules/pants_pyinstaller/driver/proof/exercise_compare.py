@@ -1,4 +1,4 @@
-"""What an exercise said, unfrozen and frozen: made comparable, compared, and explained to a person."""
+"""The output of an exercise, unfrozen and frozen: made comparable, compared, and explained."""
 
 from __future__ import annotations
 
@@ -105,16 +105,16 @@ def refuse_failing(
 
     :raises DriverError: it ended with another status than 0, was overdue, or printed a traceback that is not ignored.
     """
-    said = side.out + side.err
+    output = side.out + side.err
     for pattern in ignored:
-        said = pattern.sub("…", said)
+        output = pattern.sub("…", output)
     if side.overdue:
         raise DriverError(
             f"the exercise {name} did not end within {limit} s ({how}):\n{_tail(side)}\n"
             "It and everything that it started was ended. If it needs that long, raise exercise_timeout; "
             "if it waits for something, give it that."
         )
-    if side.status == 0 and _TRACEBACK not in said:
+    if side.status == 0 and _TRACEBACK not in output:
         return
     what = (
         f"fails {how} ({'exit status ' if side.status > 0 else ''}{side.describe_end()})"
@@ -127,7 +127,7 @@ def refuse_failing(
         else "An exercise in which something fails proves nothing. If the traceback is meant to be, accept it in "
         "exercise_ignore = {regular expression: reason}."
     )
-    if any(sign in said for sign in _UNREACHABLE):
+    if any(sign in output for sign in _UNREACHABLE):
         advice += "\nIt has no network but loopback. If it needs one, set exercise_network=True."
     raise DriverError(f"the exercise {name} {what}:\n{_tail(side)}\n{advice}")
 

@@ -124,6 +124,6 @@ def unfrozen(report: str, site: str) -> str:
     """Source text to execute at an interpreter's start.
 
     It notes ``("module", name)`` of everything that was looked for and ``("file", path)`` of every file below ``site``
-    that was opened, but for code.
+    that was opened, except code.
     """
     return f"{_SOURCE}\n_record({report!r}, {site!r}, False)\n"

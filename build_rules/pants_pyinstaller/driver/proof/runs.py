@@ -30,7 +30,7 @@ see ``is_stuck``."""
 _IDLE = 2.0
 
 NEVER_IMPORTED = ("antigravity", "this", "__hello__", "__main__", "idlelib", "turtledemo", "test")
-"""Modules whose import is a program of its own: a browser opens, text is printed."""
+"""Modules that run a program when they are imported: a browser opens, text is printed."""
 
 DEMONSTRATIONS = frozenset({"demo", "demos", "examples"})
 """Packages of such modules, in lower case: those of pywin32 open windows, write backups and connect to servers."""
@@ -123,11 +123,11 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
                 )
             )
         open(out, "w").close()
-        with open(os.path.join(work, "output.txt"), "wb") as said:
+        with open(os.path.join(work, "output.txt"), "wb") as output:
             process = subprocess.Popen(
                 [*command, job_file, out],
                 stdin=subprocess.DEVNULL,
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=elsewhere,
                 env=surroundings(home),
@@ -305,7 +305,7 @@ plain_get_code = machinery.SourceFileLoader.get_code
 
 
 def get_code(self, name):
-    """Python's own, but for code that the layer has compiled already; hooks are left as they are in any Python."""
+    """Python's own, except for code that the layer has compiled already; hooks are left as they are in any Python."""
     entry = CODE.get(self.path) if type(self) is machinery.SourceFileLoader else None
     if entry is None:
         return plain_get_code(self, name)

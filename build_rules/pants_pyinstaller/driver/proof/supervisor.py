@@ -174,7 +174,7 @@ def _descendants(root: int, child: int) -> list[int]:
 
 
 def _leave_network() -> str:
-    """Enter a network of its own that has nothing but loopback; returns why that is impossible, or ""."""
+    """Enter a new network namespace with nothing but loopback; returns why that is impossible, or ""."""
     if sys.platform != "linux":
         return "this system knows no network namespaces"
     trial = os.fork()  # what fails half-way must not leave this process without a loopback
