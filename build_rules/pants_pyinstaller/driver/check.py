@@ -262,6 +262,7 @@ def _compare(proof: _Proof, report: runs.Report) -> tuple[list[compare.Differenc
     found, same = compare.failures(
         proof.layers,
         report,
+        proof.command,
         failed,
         proof.request.site,
         proof.work,

@@ -143,6 +143,23 @@ def test_all_sources_of_a_distribution_that_reads_them_join(freezer: Freezer) ->
     assert held == {*(f"part{number}.py" for number in range(20)), "part3.pyi", "__init__.py"}
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_proof_runs_the_shape_that_ships(freezer: Freezer, mode: str) -> None:
+    other = MODES[mode == MODES[0]]
+    module = (
+        "import os, sys\n"
+        "if getattr(sys, 'frozen', False):\n"
+        "    beside = os.path.dirname(sys.executable) == os.path.dirname(sys._MEIPASS)\n"
+        f"    assert beside == {mode == contract.ONE_DIR}\n"
+    )
+    files = {"only.py": module, "cli.py": "import only\n\ndef main():\n    print('right')\n"}
+    request = freezer.app(f"shape-{mode}", files, "cli:main")
+    assert check(freezer, request, mode=mode)[0] == 0
+    status, error = check(freezer, request, mode=other)
+    assert status == 1
+    assert "AssertionError" in error
+
+
 @pytest.mark.parametrize("entry", ["started", "started.py"])
 def test_main_module_does_not_run(freezer: Freezer, entry: str) -> None:
     name = f"main-{entry}"

@@ -47,7 +47,9 @@ def run(request: contract.TraceRequest) -> None:
             step(
                 f"trace: {len(names) - len(failed)} imported; {len(failed)} failed: importing those unfrozen"
             )
-            differences, _ = compare.failures(layers, frozen, failed, request.site, work, [])
+            differences, _ = compare.failures(
+                layers, frozen, command, failed, request.site, work, []
+            )
         finally:
             runs.release(work)
     result: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..bundle.contents import Layers
@@ -100,6 +100,7 @@ def explain(module: str, unfrozen: runs.Outcome, frozen: runs.Outcome) -> Differ
 def failures(
     layers: Layers,
     frozen: runs.Report,
+    frozen_command: Sequence[str],
     names: list[str],
     site: str,
     work: str,
@@ -115,15 +116,12 @@ def failures(
     command = runs.unfrozen_command(layers.layer_path, layers.layer, site, roots, work)
     unfrozen = runs.run(command, runs.Job(names, record=False), os.path.realpath(site), work)
     found = []
-    bundle_command = [
-        os.path.join(work, "bundle", "probe.exe" if sys.platform == "win32" else "probe")
-    ]
     for name in names:
         if same(frozen.outcomes[name].error, unfrozen.outcomes[name].error):
             alike[name] = unfrozen.outcomes[name]
             continue
         alone = runs.Job([name], record=False)
-        one = runs.run(bundle_command, alone, "", work).outcomes[name]
+        one = runs.run(frozen_command, alone, "", work).outcomes[name]
         other = runs.run(command, alone, os.path.realpath(site), work).outcomes[name]
         if not same(one.error, other.error) and one.error is not None:
             found.append(explain(name, other, one))

@@ -179,14 +179,24 @@ def _ended(code: int) -> str:
     return f"ended by signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def cpu_seconds(pid: int) -> float | None:
-    """CPU time of a running process so far; None where the system does not tell (no /proc)."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_seconds(group: int) -> float | None:
+    """CPU time so far of a process group, whose leader may only wait for the program that it unpacked and started.
+
+    None where the system does not tell (no /proc), or where the group has ended.
+    """
+    ticks: list[int] = []
+    for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == group:
+                ticks.append(
+                    sum(map(int, fields[11:15]))
+                )  # its own, and that of children that ended
+    return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
 
 
 def is_stuck(wall: float, cpu: float | None) -> bool:
@@ -270,12 +280,12 @@ def frozen_command(
     mode: str = contract.ONE_DIR,
     pack: str | None = None,
 ) -> list[str]:
-    """Make a bundle with the recorder as entry script, read-only; returns how to start it."""
+    """Make a bundle with the recorder as entry script, in the shape that ships, read-only; returns how to start it."""
     directory = os.path.join(work, "bundle")
     shutil.rmtree(directory, ignore_errors=True)
     code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
     entry = archive.packed("pyi_recorder", "s", code, 1)
-    path = shape.probe(layers, directory, contract.ONE_DIR, None, [entry])
+    path = shape.probe(layers, directory, mode, pack, [entry])
     if os.name == "posix":
         for folder, _, _ in os.walk(directory, topdown=False):
             os.chmod(folder, 0o555)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,16 +26,24 @@ def test_a_process_that_only_lacks_a_processor_does_not_hang() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_cpu_time_of_another_process() -> None:
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+@pytest.mark.parametrize(
+    "program",
+    [
+        "while True: pass",
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])",
+    ],
+)
+def test_cpu_time_of_another_process(program: str) -> None:
+    """Of a one-file program, the first process waits for another one."""
+    with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as busy:
         try:
             end = time.monotonic() + 60
-            while not runs.cpu_seconds(busy.pid) and time.monotonic() < end:
+            while (runs.cpu_seconds(busy.pid) or 0.0) < 1.0 and time.monotonic() < end:
                 time.sleep(0.05)
-            assert runs.cpu_seconds(busy.pid)
+            assert (runs.cpu_seconds(busy.pid) or 0.0) >= 1.0
         finally:
-            busy.kill()
-    assert runs.cpu_seconds(busy.pid) is None
+            os.killpg(busy.pid, signal.SIGKILL)
+    assert runs.cpu_seconds(1 << 30) is None
 
 
 def unfrozen(folder: Path, files: dict[str, str], job: runs.Job) -> runs.Report:
