@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 
-from . import contract
+from . import contract, outputs
 
 KINDS = (*contract.WARNING_NOTES, "accepted", "proof")
 
@@ -27,9 +27,7 @@ def note(kind: str, text: str, **where: str) -> dict[str, str]:
 
 def write(directory: str, notes: Iterable[dict[str, str]]) -> None:
     """Write NOTES into the output ``directory``."""
-    path = os.path.join(directory, contract.NOTES)
-    with open(path, "w", encoding="utf-8", newline="\n") as out:
-        json.dump(list(notes), out, sort_keys=True, indent=1)
+    outputs.write_json(directory, contract.NOTES, list(notes))
 
 
 def read(*directories: str | None) -> list[dict[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from .. import index
 from ..errors import DriverError, listing
 from ..outputs import Selection
-from .distributions import Distribution, is_test_path, module_of, normalize
+from .distributions import Distribution, is_test_path, module_of, required_key
 
 _ASK = """
 import importlib, json, sys
@@ -102,9 +101,7 @@ def refuse_contested(layer: index.Index, chosen: Selection) -> None:
         for owner in owners:
             dist = next(dist for dist in layer.dists if dist.name == owner)
             users = sorted(
-                other.name
-                for other in layer.dists
-                if any(_requires(line, dist.key) for line in other.requires)
+                other.name for other in layer.dists if dist.key in map(required_key, other.requires)
             )
             described.append(
                 f"{dist.name} {dist.version} (required by {', '.join(users) or 'the resolve itself'})"
@@ -116,8 +113,3 @@ def refuse_contested(layer: index.Index, chosen: Selection) -> None:
         "Remove one of the distributions from the resolve, or list the module in `excludes` "
         "if the program does not use it."
     )
-
-
-def _requires(line: str, key: str) -> bool:
-    match = re.match(r"[\w.-]+", line)
-    return match is not None and normalize(match.group()) == key

@@ -222,6 +222,20 @@ def module_of(path: str) -> str | None:
     return ".".join(parts)
 
 
+def absolute(name: str, level: int, package: str) -> str:
+    """The module that ``from <level dots>name import …`` means in a module of ``package``; "" above the top package.
+
+    >>> absolute("c", 2, "a.b"), absolute("", 1, "a.b"), absolute("c", 3, "a.b")
+    ('a.c', 'a.b', '')
+    """
+    parts = package.split(".") if package else []
+    if level == 0:
+        return name
+    if level > len(parts):
+        return ""
+    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
+
+
 def is_test_path(path: str) -> bool:
     """Whether a directory of ``path`` holds tests."""
     return any(part in TEST_DIRECTORIES for part in path.split("/")[:-1])

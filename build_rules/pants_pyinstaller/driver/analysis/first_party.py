@@ -14,7 +14,7 @@ from types import CodeType
 from ..errors import DriverError
 from ..index import Index
 from . import compiled, entry_points, scan, selection
-from .distributions import module_of, normalize
+from .distributions import absolute, module_of, normalize
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NO_DATA_NAMES = ("BUILD", "BUILD.pants", "py.typed", ".gitignore", "conftest.py")
@@ -41,6 +41,11 @@ class Source:
     scan: scan.Scan
     constants: frozenset[str] = frozenset()
     text: bytes = b""
+
+    @property
+    def package(self) -> str:
+        """Where its relative imports begin."""
+        return self.name if self.kind == "package" else self.name.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ def imports_of(
             for attribute in attributes:
                 if exists(f"{base}.{attribute}"):
                     follow(f"{base}.{attribute}")
-    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+    package = source.package
     for name in source.scan.dynamic:
         if not name.startswith(".") and exists(name):
             follow(name)
@@ -276,15 +281,15 @@ def without(
         out = unfollowed_by(name, unfollowed)
         if not out:
             continue
-        package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
+        package = source.package
         kept = []
         for item in source.scan.imports:
-            for base, attributes in absolute_imports(_probe(source, item)):
-                if not selection.is_under(base, out):
-                    left = [text for text in attributes if f"{base}.{text}" not in out]
-                    kept.append(
-                        scan.Import(base, tuple(left) if item.attributes else None, 0, item.star)
-                    )
+            base = absolute(item.name, item.level, package)
+            if base and not selection.is_under(base, out):
+                left = [text for text in item.attributes or () if f"{base}.{text}" not in out]
+                kept.append(
+                    scan.Import(base, tuple(left) if item.attributes else None, 0, item.star)
+                )
         dynamic = tuple(text for text in source.scan.dynamic if not selection.is_under(text, out))
         iterated = tuple(
             text
@@ -324,34 +329,19 @@ def unfollowed_by(module: str, unfollowed: Mapping[str, Iterable[str]]) -> set[s
     }
 
 
-def _probe(source: Source, item: scan.Import) -> Source:
-    return Source(source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset()))
-
-
 def absolute_imports(source: Source) -> list[tuple[str, tuple[str, ...]]]:
     """(module, attributes) of each import statement, relative ones made absolute."""
-    package = source.name if source.kind == "package" else source.name.rpartition(".")[0]
-    found = []
-    for item in source.scan.imports:
-        base = item.name
-        if item.level:
-            parts = package.split(".") if package else []
-            if item.level - 1 > len(parts):
-                continue
-            kept = parts[: len(parts) - item.level + 1]
-            base = ".".join([*kept, *([item.name] if item.name else [])])
-        if base:
-            found.append((base, item.attributes or ()))
-    return found
+    package = source.package
+    found = (
+        (absolute(item.name, item.level, package), item.attributes or ())
+        for item in source.scan.imports
+    )
+    return [(base, attributes) for base, attributes in found if base]
 
 
 def _describe(source: Source, absent: set[str]) -> list[Missing]:
-    with open(source.path, "rb") as file:
-        flagged = scan.imports_with_flags(file.read())
     how: dict[str, str] = {}
-    for item, flags in flagged:
-        for base, _ in absolute_imports(_probe(source, item)):
-            parts = base.split(".")
-            for end in range(1, len(parts) + 1):
-                how.setdefault(".".join(parts[:end]), flags.describe())
+    for item, flags in scan.imports_with_flags(source.text):
+        for name in selection.lineage(absolute(item.name, item.level, source.package)):
+            how.setdefault(name, flags.describe())
     return [Missing(name, source.name, how.get(name, "top-level")) for name in sorted(absent)]

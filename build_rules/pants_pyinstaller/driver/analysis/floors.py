@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import contract
+from .. import contract, outputs
 from ..errors import DriverError
 
 GLIBC = "glibc"
@@ -140,10 +140,7 @@ def write(output: str, files: Mapping[str, str], bootloader: str) -> None:
         floor = read(path)
         if floor is not None:
             found[dest] = [floor.system, floor.version]
-    with open(
-        os.path.join(output, contract.LAYER_FLOORS), "w", encoding="utf-8", newline="\n"
-    ) as out:
-        json.dump(found, out, sort_keys=True, indent=1)
+    outputs.write_json(output, contract.LAYER_FLOORS, found)
 
 
 def of_layer(layer: str) -> dict[str, Floor]:

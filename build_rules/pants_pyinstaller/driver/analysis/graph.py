@@ -22,7 +22,7 @@ from PyInstaller.depend.analysis import PyiModuleGraph
 from PyInstaller.lib.modulegraph import modulegraph as mg
 from PyInstaller.lib.modulegraph.find_modules import get_implies
 
-from . import scan
+from . import distributions, scan
 from .compiled import Module
 from .selection import is_under
 
@@ -209,9 +209,10 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
                     else node.identifier.rpartition(".")[0]
                 )
                 for name in found.dynamic:
-                    absolute = _absolute(name, package)
-                    if absolute and exists(absolute):
-                        self.follow(absolute, node)
+                    bare = name.lstrip(".")
+                    target = distributions.absolute(bare, len(name) - len(bare), package)
+                    if target and exists(target):
+                        self.follow(target, node)
                 for name in found.iterated:
                     for child in children.get(package if name == "." else name, ()):
                         if not child.endswith(".__main__"):
@@ -321,17 +322,6 @@ def _restored(code: Any) -> types.CodeType:
 
 
 imphookapi.PostGraphAPI.co = property(lambda self: _restored(self._co))
-
-
-def _absolute(name: str, package: str) -> str | None:
-    if not name.startswith("."):
-        return name
-    level = len(name) - len(name.lstrip("."))
-    parts = package.split(".")
-    if level - 1 >= len(parts):
-        return None
-    base = ".".join(parts[: len(parts) - level + 1])
-    return f"{base}.{name.lstrip('.')}" if name.lstrip(".") else base
 
 
 def metadata_calls(code: types.CodeType) -> set[str]:

@@ -11,6 +11,8 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .distributions import absolute
+
 PLACES = ("meta_path", "path_hooks")
 """Lists of ``sys`` that an import hook joins."""
 LOADERS = ("SourceFileLoader", "SourceLoader", "source_to_code", "decode_source")
@@ -121,11 +123,7 @@ def _imported(body: ast.AST, package: str) -> dict[str, str]:
                 bound = item.asname or item.name.partition(".")[0]
                 names[bound] = item.name if item.asname else bound
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = package.split(".")
-                kept = parts[: len(parts) - node.level + 1]
-                base = ".".join([*kept, *([base] if base else [])])
+            base = absolute(node.module or "", node.level, package)
             for item in node.names:
                 names[item.asname or item.name] = f"{base}.{item.name}"
     return names

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .. import contract
+from .. import contract, outputs
 from . import distributions, interpreter, natives
 from .resolve import Resolve
 
@@ -48,6 +47,4 @@ def write(
             with open(path, encoding="utf-8", errors="replace") as file:
                 texts["interpreter"].append({"file": "LICENSE.txt", "text": file.read()})
             break
-    target = os.path.join(request.output, contract.LAYER_LICENCES)
-    with open(target, "w", encoding="utf-8", newline="\n") as out:
-        json.dump(texts, out, sort_keys=True)
+    outputs.write_json(request.output, contract.LAYER_LICENCES, texts)

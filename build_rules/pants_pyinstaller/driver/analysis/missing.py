@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import compiled, scan
+from .distributions import absolute
 from .resolve import kind_of
 
 
@@ -44,12 +45,9 @@ def _flags(node: Any, name: str, cache: str | None) -> dict[str, str]:
     except (SyntaxError, ValueError):  # an encoding that the compiler alone takes
         imports = scan.imports_with_flags(source.decode("utf-8", "replace").encode())
     for item, flags in imports:
-        base = item.name
-        if item.level:
-            parts = package.split(".")
-            base = ".".join(
-                [*parts[: len(parts) - item.level + 1], *([item.name] if item.name else [])]
-            )
+        base = absolute(item.name, item.level, package)
+        if not base:
+            continue
         pieces = base.split(".")
         targets = [".".join(pieces[: end + 1]) for end in range(len(pieces))]
         targets += [f"{base}.{attribute}" for attribute in item.attributes or ()]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from . import first_party, scan
+from .distributions import absolute
 
 _SEARCHED = ("sys.path", "sys.modules", "sys.meta_path", "sys.path_hooks", "site.addsitedir")
 """What decides what an import finds."""
@@ -35,8 +36,7 @@ def statements(source: first_party.Source, runs: bool = True) -> list[Statement]
     """
     if not source.path.endswith(".py"):
         return []
-    with open(source.path, "rb") as file:
-        text = file.read()
+    text = source.text
     try:
         flagged = scan.imports_with_flags(text)
         certain, needed = (len(flagged), len(flagged)) if runs else _undisturbed(text)
@@ -44,16 +44,14 @@ def statements(source: first_party.Source, runs: bool = True) -> list[Statement]
         return []
     found = []
     for position, (item, flags) in enumerate(flagged):
-        one = first_party.Source(
-            source.name, source.kind, "", "", b"", scan.Scan((item,), frozenset())
-        )
-        for base, attributes in first_party.absolute_imports(one):
+        base = absolute(item.name, item.level, source.package)
+        if base:
             always = not (flags.conditional or flags.optional)
             found.append(
                 Statement(
                     source.name,
                     base,
-                    attributes,
+                    item.attributes or (),
                     certain=always and not flags.delayed and position < certain,
                     needed=always and position < needed,
                 )
@@ -135,9 +133,7 @@ class Imports:
 
     def place(self, importer: str, name: str) -> str:
         """``file:line`` of the first statement of ``importer`` that names ``name``."""
-        path = self.sources[importer].path
-        with open(path, "rb") as file:
-            tree = ast.parse(file.read())
+        tree = ast.parse(self.sources[importer].text)
         tail = name.rpartition(".")[2]
         for node in ast.walk(tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):

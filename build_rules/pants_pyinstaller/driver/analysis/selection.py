@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..errors import DriverError, listing
 from ..index import PRESENT_KINDS, Index
 from ..outputs import Selection, Wanted
-from .distributions import normalize
+from .distributions import normalize, required_key
 from .entry_points import is_tool_group
 
 ALWAYS = ("struct", "_struct", "zlib", "ctypes", "signal", "atexit", "shutil")
@@ -159,8 +159,7 @@ def _without_modules(index: Index, dists: set[int]) -> set[int]:
     found: set[int] = set()
     for position in dists:
         for line in index.dists[position].requires:
-            match = re.match(r"[\w.-]+", line)
-            required = by_key.get(normalize(match.group())) if match else None
+            required = by_key.get(required_key(line))
             if required is not None and not index.dists[required].modules:
                 found.add(required)
     return found

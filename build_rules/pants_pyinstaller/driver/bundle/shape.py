@@ -1,6 +1,6 @@
 """The shape that ships: a selection written as one file or as a directory, for users and for proofs alike.
 
-``parts`` and ``write_directory`` are what ``assemble`` makes the product of. ``probe`` makes the same of the same
+``parts`` and ``tree.write`` make the product for ``assemble``. ``for_proof`` makes the same from the same
 inputs for a proof, cheaply: nothing is compressed again, a directory's files are hard links, and the executable is the
 plain bootloader with the archive appended, which does with it what it does in the shipped one.
 """
@@ -75,14 +75,14 @@ def parts(
     return first_parts + files
 
 
-def probe(
+def for_proof(
     layers: Layers,
     directory: str,
     mode: str,
     pack: str | None,
     entry: Sequence[archive.Part] = (),
     *,
-    name: str = "probe",
+    name: str = "proof",
     contents: str = contract.CONTENTS,
     options: Sequence[str] = (),
     first: Sequence[archive.Part] = (),

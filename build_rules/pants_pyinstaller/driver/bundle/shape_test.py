@@ -22,12 +22,12 @@ def main():
 
 
 @pytest.mark.parametrize("mode", [contract.ONE_FILE, contract.ONE_DIR])
-def test_probe_is_the_shipped_shape(freezer: Freezer, tmp_path: Path, mode: str) -> None:
+def test_a_proof_has_the_shape_that_ships(freezer: Freezer, tmp_path: Path, mode: str) -> None:
     request = freezer.app(f"shape_{mode}", {"shapeapp/cli.py": SOURCE}, "shapeapp.cli:main")
     shipped = start(freezer.freeze(request, mode=mode), TMPDIR=str(tmp_path))
     layers = load_layers(str(freezer.root / "layer"), str(freezer.root / request.output))
     note = marshal.dumps(compile("import sys\nsys.noted = 'first'\n", "note.py", "exec"))
-    path = shape.probe(
+    path = shape.for_proof(
         layers,
         str(tmp_path / "probe"),
         mode,
@@ -62,7 +62,7 @@ def test_a_selection_may_name_any_file_of_the_lock(
     )
     layers.refine(Additions(files={"needs_header/api.h", "plugin_one.py"}), {})
 
-    path = shape.probe(layers, str(tmp_path / "probe"), mode, str(freezer.root / "pack"))
+    path = shape.for_proof(layers, str(tmp_path / "probe"), mode, str(freezer.root / "pack"))
 
     done = start(Path(path), TMPDIR=str(tmp_path))
     assert (done.stderr, done.stdout) == ("", "int answer(void);\nNAME = 'one'\n\n")

@@ -203,7 +203,7 @@ def frozen(
         for item in stage.sources.values()
         if item.kind in archive.PYZ_KINDS and item.name not in own
     ]
-    path = shape.probe(
+    path = shape.for_proof(
         layers,
         directory,
         request.mode,

@@ -285,7 +285,7 @@ def frozen_command(
     shutil.rmtree(directory, ignore_errors=True)
     code = marshal.dumps(compile(recorder.SOURCE, "pyi_recorder.py", "exec", dont_inherit=True))
     entry = archive.packed("pyi_recorder", "s", code, 1)
-    path = shape.probe(layers, directory, mode, pack, [entry])
+    path = shape.for_proof(layers, directory, mode, pack, [entry])
     if os.name == "posix":
         for folder, _, _ in os.walk(directory, topdown=False):
             os.chmod(folder, 0o555)
