@@ -14,7 +14,19 @@ from . import compare
 _ANOTHER_SYSTEM = re.compile(r"ModuleNotFoundError: No module named '(\w+)'")
 
 _MISTAKES = frozenset(
-    ["ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "TabError", "NameError", "UnboundLocalError", "AttributeError", "TypeError", "ZeroDivisionError", "IndexError"]
+    [
+        "ImportError",
+        "ModuleNotFoundError",
+        "SyntaxError",
+        "IndentationError",
+        "TabError",
+        "NameError",
+        "UnboundLocalError",
+        "AttributeError",
+        "TypeError",
+        "ZeroDivisionError",
+        "IndexError",
+    ]
 )
 """What a module raises that nothing the program does before can help. Others may tell of a setup that is missing when
 the module is imported alone (Django's ImproperlyConfigured).
