@@ -288,7 +288,10 @@ def test_modules_that_want_a_setup_first_are_notes(freezer: Freezer) -> None:
                 "def model():\n    if not READY:\n        raise NotReady('call setup first')\n    return 1\n"
             ),
             "models.py": "import frame\nimport plugin_one\n\nVALUE = frame.model()\n",
-            "manage.py": "import frame\n\nframe.setup()\nimport models\n\nprint(models.VALUE, models.plugin_one.NAME)\n",
+            "manage.py": (
+                "import frame\n\nframe.setup()\nimport models\n\n"
+                "print(models.VALUE, models.plugin_one.NAME)\n"
+            ),
         },
         "manage.py",
     )

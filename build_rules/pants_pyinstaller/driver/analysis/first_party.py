@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import collections
 import marshal
 import os
@@ -233,23 +234,34 @@ def _named(
     exists: Callable[[str], bool],
 ) -> Iterator[str]:
     """Modules of the lock that a string of ``source`` names, for somebody to import: ``package.module``, also with an
-    attribute; where the module imports by name, or a module that it imports does, a name without a dot too.
+    attribute. A name without a dot may be any word: it counts where the module, or one that it imports, imports by
+    name, and in a list beside a name with a dot (Django's INSTALLED_APPS).
     """
-    loads = source.scan.loads or any(
-        base in sources and sources[base].scan.loads
-        for found in absolute_imports(source)
-        for base in (found[0], *(f"{found[0]}.{attribute}" for attribute in found[1]))
-    )
-    for text in source.constants:
+
+    def module_of_lock(text: str) -> str:
         name, colon, _ = text.partition(":")
         while "." in name and not exists(name) and not colon:
             name = name.rpartition(".")[0]
-        if not loads and "." not in name:
-            continue  # table.dat is not an attribute of table
         if _MODULE.fullmatch(name) and name not in sources and exists(name):
             node = index.node(name)
             if node is not None and node.owner >= 0:
-                yield name
+                return name
+        return ""
+
+    found = {text: name for text in source.constants if (name := module_of_lock(text))}
+    loads = source.scan.loads or any(
+        base in sources and sources[base].scan.loads
+        for imported in absolute_imports(source)
+        for base in (imported[0], *(f"{imported[0]}.{attribute}" for attribute in imported[1]))
+    )
+    dotted = {text for text, name in found.items() if "." in name}
+    yield from (name for text, name in found.items() if loads or text in dotted)
+    if not loads and dotted and len(found) > len(dotted):
+        for node in ast.walk(ast.parse(source.text)):
+            if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+                texts = {item.value for item in node.elts if isinstance(item, ast.Constant)}
+                if texts & dotted:
+                    yield from (found[text] for text in texts & set(found))
 
 
 def named_distributions(sources: Iterable[Source], index: Index) -> set[int]:

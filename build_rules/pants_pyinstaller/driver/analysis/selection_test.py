@@ -186,6 +186,13 @@ NEEDED: Mapping[str, tuple[str, str, set[str]]] = {
         "1",
         {"table"},
     ),
+    "listed": (
+        "from table import load\n"
+        "APPS = ['table.formats', 'kite_red', 'json']\n"
+        "print([load.by_name(name).__name__ for name in APPS], 'has_command')",
+        "['table.formats', 'kite_red', 'json'] has_command",
+        {"kite-red", "table"},
+    ),
     "metadata": (
         "from importlib.metadata import version\nprint(version('has_command'))",
         "1.0",
