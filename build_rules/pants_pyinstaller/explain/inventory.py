@@ -14,6 +14,9 @@ from pants_pyinstaller.explain.errors import ExplainError
 MANIFEST_SUFFIX = ".manifest.json"
 
 
+LAZY = "(native files that stay packed until they are needed: their names are in the manifest)"
+
+
 @dataclass
 class Inventory:
     """One side of a comparison; what its file does not record is None.
@@ -21,6 +24,7 @@ class Inventory:
     :param shipped, unpacked: bytes of the whole.
     :param distributions: name -> ``version``, ``size`` (bytes unpacked, the code of its modules compressed).
     :param modules, files: name -> bytes shipped.
+    :param files_unpacked: the same unpacked, of files that take less in what ships.
     :param host_libraries: name -> package and version.
     :param document: the explanation that it was read from.
     :param facts: what else may differ: platform, Python, floor …
@@ -32,6 +36,7 @@ class Inventory:
     distributions: dict[str, dict[str, Any]] = field(default_factory=dict)
     modules: dict[str, int] | None = None
     files: dict[str, int] | None = None
+    files_unpacked: dict[str, int] = field(default_factory=dict)
     host_libraries: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     manifest: dict[str, Any] | None = None
@@ -148,7 +153,13 @@ def _executable(path: str) -> Inventory:
     made.shipped = os.path.getsize(path)
     made.modules = contents.modules
     made.files = {name: row[0] for name, row in contents.files.items()}
-    if made.unpacked is None:
+    made.files_unpacked = {name: row[1] for name, row in contents.files.items()}
+    if made.manifest:
+        for dest, (packed, unpacked) in made.manifest.get("lazy_files", {}).items():
+            made.files[dest], made.files_unpacked[dest] = packed, unpacked
+    elif contents.lazy:
+        made.files[LAZY] = contents.lazy
+    if made.unpacked is None and not contents.lazy:
         made.unpacked = sum(row[1] for row in contents.files.values())
     return made
 

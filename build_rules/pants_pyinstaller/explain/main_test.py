@@ -12,7 +12,7 @@ import pytest
 
 import pants_pyinstaller
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.explain import document
+from pants_pyinstaller.explain import document, inventory
 from pants_pyinstaller.explain.conftest import Frozen, freeze
 from pants_pyinstaller.testing.freezer import Freezer
 
@@ -70,6 +70,25 @@ def test_the_largest_things_of_an_executable(shipped: Path) -> None:
     found = answer(shipped, "--largest", 5)
     assert len(found["things"]) == 5  # type: ignore[arg-type]
     assert "libpython" in ask(shipped, "--largest", 5).stdout
+
+
+def test_files_that_stay_packed_are_listed(shipped: Path, explained: document.Document) -> None:
+    found = inventory.read(str(shipped))
+    known = inventory.of_document(explained, "program")
+    assert found.files is not None
+    assert known.files is not None
+    assert {name for name in found.files if name.endswith(".so")} == {
+        name for name in known.files if name.endswith(".so")
+    }
+    native = next(name for name in found.files if "unicodedata" in name)
+    assert native in json.loads(Path(f"{shipped}.manifest.json").read_text())["lazy_files"]
+
+
+def test_an_executable_without_its_manifest(shipped: Path, tmp_path: Path) -> None:
+    shutil.copy(shipped, tmp_path / "alone")
+    found = answer(tmp_path / "alone", "--largest", 3)
+    assert any(row["name"] == inventory.LAZY for row in found["things"])  # type: ignore[attr-defined]
+    assert "not recorded" in ask(tmp_path / "alone").stdout
 
 
 def test_two_executables_are_compared(shipped: Path, smaller: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 from .. import contract, index, notes
 from ..analysis import floors, interpreter, pyinstaller
 from ..errors import DriverError, listing
+from . import lazy
 from .contents import Layers
 
 
@@ -129,10 +131,24 @@ def manifest(
             for name in layers.chosen.modules
             if name in layer.unresolved and layer.nodes[layer.number[name]].owner >= 0
         },
+        "lazy_files": _lazy_files(request, layers),
         "unpacked_size": _unpacked_size(layers, build_info),
         "notes": notes.read(request.layer, request.app, request.check, request.exercise)
         + host_notes(layers, request.host_libraries),
     }
+
+
+def _lazy_files(request: contract.AssembleRequest, layers: Layers) -> dict[str, list[int]]:
+    """Files of a one-file executable that stay packed until they are needed: destination -> bytes packed, unpacked.
+
+    They lie behind the modules, and the archive's table of contents does not list them.
+    """
+    if request.mode != contract.ONE_FILE or request.pack is None:
+        return {}
+    with open(os.path.join(request.pack, contract.PACK_INDEX), encoding="utf-8") as file:
+        table = json.load(file)["files"]
+    found = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
+    return {dest: table[dest][1:] for dest in sorted({*itertools.chain(*found.values())})}
 
 
 def notices(layer_path: str, layers: Layers) -> list[dict[str, Any]]:

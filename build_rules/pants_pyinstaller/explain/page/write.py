@@ -118,14 +118,15 @@ def _side_of_inventory(found: inventory.Inventory) -> dict[str, Any]:
         for name, size in sorted((table or {}).items()):
             top = name.partition("." if kind == "module" else "/")[0]
             part = parts.setdefault(top, len(parts))
-            rows.append([name, kind, part, size, size, -1, 0, 0, 0])
+            unpacked = size if kind == "module" else found.files_unpacked.get(name, size)
+            rows.append([name, kind, part, size, unpacked, -1, 0, 0, 0])
     if not rows:
         for name, item in sorted(found.distributions.items()):
             part = parts.setdefault(f"{name} {item['version']}", len(parts))
             rows.append([name, "distribution", part, item["size"], item["size"], -1, 0, 0, 0])
     return {
         "name": found.name,
-        "facts": ", ".join(f"{key} {value}" for key, value in found.facts.items()),
+        "facts": ", ".join(f"{key} {value}" for key, value in found.facts.items()) or "no manifest",
         "packed": found.shipped or 0,
         "unpacked": found.unpacked or 0,
         "parts": list(parts),
