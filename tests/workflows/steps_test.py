@@ -297,6 +297,7 @@ def test_ci_compares_a_pull_request_with_main(site: Site) -> None:
     request = site.run(Event("pull_request", "refs/pull/1/merge", "f" * 40), CI, DIFFERS="always")
     assert request.results == {"ci": SUCCESS}, request.text
     assert " bytes (+" in request.summary
+    assert "### What changed since an explanation" in request.summary
     assert list((site.folder / "caches").iterdir()) == [saved]
     for arguments in QUICK:
         if "build_support:audit" not in arguments:

@@ -44,13 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="write a page that shows it all; with --diff, both side by side",
     )
+    parser.add_argument(
+        "--markdown", action="store_true", help="with --diff: a table for a pull request's summary"
+    )
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
     options = parser.parse_args(arguments)
     try:
         if options.page:
             _write_page(options)
         else:
-            sys.stdout.write(questions.show(_answer(options), options.json))
+            sys.stdout.write(questions.show(_answer(options), options.json, options.markdown))
     except ExplainError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

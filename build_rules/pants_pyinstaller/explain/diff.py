@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from pants_pyinstaller.explain import answers
+from pants_pyinstaller.explain.errors import ExplainError
+from pants_pyinstaller.explain.graph import Graph
 from pants_pyinstaller.explain.inventory import Inventory
 
 
@@ -51,6 +54,43 @@ def compare(old: Inventory, new: Inventory) -> dict[str, Any]:
         "files": _tables(old.files, new.files),
         "host_libraries": _texts(old.host_libraries, new.host_libraries),
     }
+
+
+def with_chains(
+    answer: dict[str, Any], new: Graph, old: Graph | None, count: int = 3
+) -> dict[str, Any]:
+    """``answer`` with its ``count`` largest changes, each with the chain that brings or brought it.
+
+    :param old: the older build's graph, if it has one: what was removed has its chain there.
+    """
+    rows = [
+        {"name": row["name"], "change": row["change"]}
+        for key in ("added", "removed", "changed")
+        for row in answer[key]
+    ]
+    known = {row["name"] for row in rows}
+    for key in ("added", "removed", "changed"):
+        for row in (answer["files"] or {}).get(key, ()):
+            if not any(_owns(graph, row["name"], known) for graph in (new, old) if graph):
+                rows.append({"name": row["name"], "change": row["change"]})
+    rows = sorted((row for row in rows if row["change"]), key=lambda row: -abs(row["change"]))
+    for row in rows[:count]:
+        graph = new if row["change"] > 0 or old is None else old
+        try:
+            row["chain"] = answers.why(graph, f"distribution:{row['name']}").get("chain", [])
+        except ExplainError:
+            try:
+                row["chain"] = answers.why(graph, f"file:{row['name']}").get("chain", [])
+            except ExplainError:
+                row["chain"] = []
+    return {**answer, "largest": rows[:count]}
+
+
+def _owns(graph: Graph, dest: str, names: Collection[str]) -> bool:
+    """Whether a file is one of a distribution that is named already."""
+    position = graph.files.get(dest)
+    owner = graph.nodes[position].owner if position is not None else ""
+    return bool(owner) and graph.document.dists[owner]["name"] in names
 
 
 def _tables(

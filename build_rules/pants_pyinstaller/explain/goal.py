@@ -92,6 +92,9 @@ class ExplainBinarySubsystem(GoalSubsystem):
         default=False,
         help="Write a page into dist that shows it all and needs no network; with --diff, both builds side by side.",
     )
+    markdown = BoolOption(
+        default=False, help="With --diff: a table for the summary of a pull request."
+    )
     document = BoolOption(
         default=False,
         help="Write the explanation, from which `pyinstaller-explain --document` answers, into dist.",
@@ -276,7 +279,11 @@ async def explain_binary(
                 path = f"{one.root}.explanation.html"
                 files.append(FileContent(path, write.page(made, question.other).encode()))
             else:
-                shown.append(questions.show(questions.answer(question, made), subsystem.json))
+                shown.append(
+                    questions.show(
+                        questions.answer(question, made), subsystem.json, subsystem.markdown
+                    )
+                )
     except ExplainError as error:
         console.print_stderr(f"explain-binary: {error}")
         return ExplainBinary(exit_code=1)

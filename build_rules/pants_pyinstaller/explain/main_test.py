@@ -104,6 +104,20 @@ def test_two_executables_are_compared(shipped: Path, smaller: Path) -> None:
     assert "No difference" in ask(shipped, "--diff", shipped).stdout
 
 
+def test_a_diff_names_who_brought_the_bytes(
+    shipped: Path, smaller: Path, explanation: Path
+) -> None:
+    arguments = (shipped, "--document", explanation, "--diff", smaller)
+    found = answer(*arguments)
+    assert found["largest"][0]["name"] == "heavy"  # type: ignore[index]
+    text = ask(*arguments, "--markdown").stdout
+    assert "| `heavy` | new, 1.0 | +" in text
+    assert "- imports `heavy.engine` (front/core.py:1)" in text
+    assert "front/core.py:1" in ask(*arguments).stdout
+    assert "Nothing." in ask(explanation, "--diff", explanation, "--markdown").stdout
+    assert "--markdown goes with --diff" in ask(explanation, "--markdown").stderr
+
+
 def test_manifests_alone_are_compared(shipped: Path, smaller: Path) -> None:
     found = answer(f"{smaller}.manifest.json", "--diff", f"{shipped}.manifest.json")
     assert [row["name"] for row in found["removed"]] == ["heavy", "private-helper"]  # type: ignore[attr-defined]

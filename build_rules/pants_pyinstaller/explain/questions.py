@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pants_pyinstaller.explain import answers, diff, inventory, texts
+from pants_pyinstaller.explain import answers, diff, inventory, markdown, texts
 from pants_pyinstaller.explain.document import Document
 from pants_pyinstaller.explain.errors import ExplainError
 from pants_pyinstaller.explain.graph import Graph
@@ -61,7 +61,9 @@ def answer(question: Question, document: Document) -> dict[str, Any]:
     question.check()
     if question.other is not None:
         mine = inventory.of_document(document, document.program["name"])
-        return diff.compare(question.other, mine)
+        found = diff.compare(question.other, mine)
+        old = question.other.document
+        return diff.with_chains(found, Graph(document), Graph(old) if old else None)
     graph = Graph(document)
     if question.why is not None:
         return answers.why(graph, question.why, question.every)
@@ -74,8 +76,15 @@ def answer(question: Question, document: Document) -> dict[str, Any]:
     return answers.summary(graph)
 
 
-def show(found: dict[str, Any], as_json: bool) -> str:
-    """The text of an answer, or the answer itself."""
+def show(found: dict[str, Any], as_json: bool = False, as_markdown: bool = False) -> str:
+    """The text of an answer, or the answer itself.
+
+    :raises ExplainError: Markdown of anything but a diff.
+    """
+    if as_markdown:
+        if found["question"] != "diff":
+            raise ExplainError("--markdown goes with --diff")
+        return markdown.render(found)
     if as_json:
         return json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     return texts.render(found)

@@ -253,6 +253,10 @@ def _diff(answer: dict[str, Any]) -> list[str]:
     )
     for row in answer["facts"]:
         lines.append(f"  {row['name']}: {row['old']} -> {row['new']}")
+    for row in answer.get("largest", ()):
+        if row["chain"]:
+            lines += ["", f"{row['name']} ({_change(row['change'])}), brought by:"]
+            lines += chain(row["chain"])
     for title, key in (
         ("Distributions added", "added"),
         ("Distributions removed", "removed"),
