@@ -278,6 +278,24 @@ def test_modules_that_only_a_finder_knows_are_no_missing_attributes(freezer: Fre
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_own_modules_that_only_a_name_can_import_go_in(freezer: Freezer, mode: str) -> None:
+    request = freezer.app(
+        f"numbered-{mode}",
+        {
+            "steps/__init__.py": "",
+            "steps/0001_first.py": "import plugin_one\n\nVALUE = plugin_one.NAME\n",
+            "runs_steps.py": (
+                "import importlib, pkgutil, steps\n\nfor item in pkgutil.iter_modules(steps.__path__):\n"
+                "    print(item.name, importlib.import_module(f'steps.{item.name}').VALUE)\n"
+            ),
+        },
+        "runs_steps",
+    )
+    done = start(freezer.freeze(request, mode=mode), PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "0001_first one\n"), done.stderr
+
+
 def test_modules_that_want_a_setup_first_are_notes(freezer: Freezer) -> None:
     request = freezer.app(
         "wants-setup",

@@ -198,11 +198,15 @@ def parse_entry_points(text: str) -> dict[str, dict[str, str]]:
 # --- Files and what they are ------------------------------------------------------------------------------------------
 
 
-def module_of(path: str) -> str | None:
+def module_of(path: str, by_name: bool = False) -> str | None:
     """Dotted name of the module that the file ``path`` of a site directory is, or None.
+
+    :param by_name: whether a last part counts that only ``import_module`` can import (Django's ``0001_initial``).
 
     >>> module_of("a/b/__init__.py"), module_of("a/c.cpython-313-x86_64-linux-gnu.so"), module_of("a-b/c.py")
     ('a.b', 'a.c', None)
+    >>> module_of("a/0001_b.py"), module_of("a/0001_b.py", by_name=True)
+    (None, 'a.0001_b')
     """
     stem = None
     if path.endswith(".py"):
@@ -217,7 +221,8 @@ def module_of(path: str) -> str | None:
     parts = stem.split("/")
     if parts[-1] == "__init__":
         parts.pop()
-    if not parts or not all(part.isidentifier() for part in parts):
+    named = parts[:-1] if by_name and parts and re.fullmatch(r"\w+", parts[-1]) else parts
+    if not parts or not all(part.isidentifier() for part in named):
         return None
     return ".".join(parts)
 

@@ -71,7 +71,7 @@ def read_sources(roots: Sequence[str], optimize: int) -> tuple[dict[str, Source]
             for file in sorted(files):
                 path = os.path.join(directory, file)
                 dest = os.path.relpath(path, root).replace(os.sep, "/")
-                name = module_of(dest)
+                name = module_of(dest, by_name=True)
                 if name is not None:
                     known = sources.get(name)
                     if (
@@ -261,7 +261,7 @@ def _named(
             if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
                 texts = {item.value for item in node.elts if isinstance(item, ast.Constant)}
                 if texts & dotted:
-                    yield from (found[text] for text in texts & set(found))
+                    yield from (name for text, name in found.items() if text in texts)
 
 
 def named_distributions(sources: Iterable[Source], index: Index) -> set[int]:
