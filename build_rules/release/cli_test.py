@@ -92,7 +92,7 @@ def test_measurements_and_verdicts_reach_their_readers(
     assert "is not reproducible" in errors
     demanded = ("verify", directory, "--tag", TAG, "--platform", PLATFORM, "--rebuilds")
     assert "is not reproducible" in _run(*demanded, "--evidence", evidence, code=1)[1]
-    assert "is no name of an archive" in _run("metrics", "x", "--evidence", "y", code=1)[1]
+    assert "is not an archive's name" in _run("metrics", "x", "--evidence", "y", code=1)[1]
 
 
 def _contents(*folders: Path) -> dict[str, bytes]:
@@ -275,14 +275,14 @@ def test_dry_runs_need_no_account(
     assert printed.count("would upload agent-runner-") == 10
     printed, _ = _run("upload", *arguments, "--bucket", "downloads")
     assert printed.count(f"would store agent-runner/{TAG}/agent-runner-") == 10
-    assert "would let agent-runner/latest.json say" in printed
+    assert "would point agent-runner/latest.json to" in printed
 
     (directory / "extra").touch()
     _, errors = _run("upload", *arguments, "--bucket", "downloads", code=1)
-    assert "extra: is no file of this release" in errors
+    assert "extra: is not part of this release" in errors
     (directory / "extra").unlink()
     missing = ("--repository", "o/n", "--notes", tmp_path / "none.md")
-    assert "none.md can't be read" in _run("publish", *arguments, *missing, code=1)[1]
+    assert "none.md cannot be read" in _run("publish", *arguments, *missing, code=1)[1]
     printed, _ = _run("rollback", TAG, "--bucket", "b", "--dry-run")
-    assert f"would let agent-runner/latest.json say {TAG}" in printed
+    assert f"would point agent-runner/latest.json to {TAG}" in printed
     assert "'v1'" in _run("rollback", "v1", "--bucket", "b", "--region", "auto", code=1)[1]

@@ -1,7 +1,7 @@
-"""The one exception that a person who makes a release sees, as a message."""
+"""The one exception of the release program, shown as a message."""
 
 from __future__ import annotations
 
 
 class ReleaseError(Exception):
-    """A release can't go on: what is wrong, where, and what to do, in words for a person."""
+    """A release cannot continue; the message says what is wrong, where, and what to do."""

@@ -1,17 +1,17 @@
-"""Files about an archive, beside the release and not part of it: what is read and written here.
+"""An archive's evidence: files about it that are not part of the release.
 
-All lie in one folder (`dist/evidence`) and start with the archive's name without its format:
+All are in one folder (`dist/evidence`) and start with the archive's name without its format:
 
-    BASE.json           what the archive is and what is in it; the packaging writes it
-    BASE.cdx.json       bill of materials, CycloneDX; the packaging writes it
-    BASE.intoto.json    statement of provenance, SLSA; the packaging writes it
+    BASE.json           what the archive is and contains; written by the packaging
+    BASE.cdx.json       bill of materials, CycloneDX; written by the packaging
+    BASE.intoto.json    provenance statement, SLSA; written by the packaging
     BASE.rebuild.json   the digest of the same archive, built once more without any cache
-    BASE.metrics.json   times and sizes that were measured where it was built
+    BASE.metrics.json   times measured where it was built
     BASE.notarisation.json   Apple's answer about the executable
 
-The first three are about the archive as it is published. Where its executable was signed after the
-build, `signed` in `BASE.json` says what was built: that is what a second build is compared with, and
-what was measured.
+The first three describe the archive as published. If its executable was signed after the build,
+`signed` in `BASE.json` describes the unsigned build: the one that was measured and that a second
+build is compared with.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PROVENANCE_ENDING = ".intoto.json"
 
 
 class _Model(BaseModel):
-    # A packager may say more than is read here.
+    # A packager may write more than is read here.
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
 
@@ -55,8 +55,8 @@ class Signature(_Model):
 
     kind                 "Authenticode" or "Developer ID"
     signer               the certificate's subject
-    certificate_sha256   of the certificate, in DER; None where the tools don't tell it
-    timestamped          whether a timestamping service's word is in it
+    certificate_sha256   of the certificate, in DER; None if the tools don't show it
+    timestamped          whether it contains a timestamp
     """
 
     kind: str
@@ -71,7 +71,7 @@ class File(_Model):
 
 
 class Signed(_Model):
-    """What was made of what: the archive and the executable as they were built, unsigned."""
+    """A signature, and the archive and the executable as they were before it."""
 
     signature: Signature
     tool: str
@@ -107,12 +107,12 @@ class Rebuild(_Model):
 
 
 class Metrics(_Model):
-    """`BASE.metrics.json`: seconds of wall time; None where it was not measured.
+    """`BASE.metrics.json`: seconds of wall time; None if not measured.
 
     build_seconds_cold    package without any cache
-    build_seconds_cached  package once more after a change of first-party code
+    build_seconds_cached  package after a change of first-party code
     start_seconds         from start to the first message (the configuration's errors), median
-    machine               what it was measured on, in words
+    machine               description of the machine
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -125,8 +125,8 @@ class Metrics(_Model):
 
 
 class Notarisation(_Model):
-    """`BASE.notarisation.json`: Apple's notary service accepted these bytes; `submission` is its
-    number for them."""
+    """`BASE.notarisation.json`: Apple's notary service accepted these bytes under the ID
+    `submission`."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     archive: str
@@ -140,13 +140,13 @@ def load(kind: type[M], path: Path) -> M:
     try:
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ReleaseError(f"{path.name} can't be read: {error.strerror}") from error
+        raise ReleaseError(f"{path.name} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
             for problem in error.errors()
         )
-        raise ReleaseError(f"{path.name} is not what it should be: {problems}") from error
+        raise ReleaseError(f"{path.name} is invalid: {problems}") from error
 
 
 def save(model: BaseModel, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Writing files so that readers never see half of one, and saying what was done."""
+"""Write files so that readers never see half of one, and report progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Log = Callable[[str], None]
 
 @contextmanager
 def written_together(targets: Sequence[Path]) -> Iterator[dict[Path, Path]]:
-    """Temporary names for files, which get their own names in this order once all are written."""
+    """Yield temporary names for files; once all are written, rename them in this order."""
     partial = {path: path.with_name(f".{path.name}.partial") for path in targets}
     try:
         for path in targets:
@@ -37,4 +37,4 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{path} can't be read: {error}") from error
+        raise ReleaseError(f"{path} cannot be read: {error}") from error

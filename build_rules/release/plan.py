@@ -22,11 +22,11 @@ from release.versions import parse_tag
 DEFAULT_VERSION = "dev"
 
 LOCAL = "local"
-"""In place of a platform's name: the one that this program runs on."""
+"""Stands for the platform that this program runs on."""
 
 
 class PlannedJob(BaseModel):
-    """One platform's build, as a workflow's matrix needs it; `packages` separated by blanks."""
+    """One platform's build, for a workflow's matrix; `packages` are separated by spaces."""
 
     platform: str
     build_on: str
@@ -41,7 +41,7 @@ class PlannedJob(BaseModel):
 
 
 class SigningJob(BaseModel):
-    """One platform's signature, as a workflow's matrix needs it."""
+    """One platform's signature, for a workflow's matrix."""
 
     platform: str
     os: str
@@ -51,10 +51,10 @@ class SigningJob(BaseModel):
 
 
 class Plan(BaseModel):
-    """Everything that is known of a build before it starts.
+    """Everything that is decided before a build starts.
 
-    source_date_epoch   time of every member of the archives: a released commit's own, so that they
-                        show it, and one constant otherwise, so that equal contents stay equal
+    source_date_epoch   time of every archive member: the commit's time for a release, otherwise a
+    constant, so that equal contents give equal archives
     """
 
     program: str
@@ -88,7 +88,7 @@ class Plan(BaseModel):
         return [f"{name}={value}" for name, value in values.items()]
 
     def summary(self) -> list[str]:
-        """The plan for people, line by line."""
+        """The plan as readable text, line by line."""
         kind = "prerelease" if self.prerelease else "release"
         return [
             f"{self.program} {self.version}: {kind if self.publish else 'not published'}",
@@ -102,13 +102,13 @@ class Plan(BaseModel):
 
 
 def asset_names(project: Project, version: str) -> list[str]:
-    """The names of a release's files, in the order in which people look for them."""
+    """The names of a release's files, each archive followed by its checksum."""
     archives = [project.archive(version, platform) for platform in project.platforms]
     return [name for archive in archives for name in (archive, archive + CHECKSUM_SUFFIX)]
 
 
 def choose_platforms(project: Project, names: Sequence[str] | None) -> list[Platform]:
-    """The platforms with these names, `local` for this machine's; all of them without names."""
+    """The platforms with these names, `local` for this machine's; without names, all of them."""
     known = {platform.name: platform for platform in project.platforms}
     wanted = [host_platform_name() if name == LOCAL else name for name in names or known]
     unknown = sorted(set(wanted).difference(known))
@@ -121,14 +121,14 @@ def choose_platforms(project: Project, names: Sequence[str] | None) -> list[Plat
 
 
 def archive_platform(project: Project, archive: str) -> Platform:
-    """The platform that an archive's name tells; raises ReleaseError when it tells none."""
+    """The platform in an archive's name; raises ReleaseError if there is none."""
     for platform in project.platforms:
         if archive.startswith(f"{project.program}-") and archive.endswith(
             f"-{platform.name}.{platform.archive_format}"
         ):
             return platform
     raise ReleaseError(
-        f"{archive} is no name of an archive: {project.program}-VERSION-OS-ARCH.tar.gz or .zip"
+        f"{archive} is not an archive's name: {project.program}-VERSION-OS-ARCH.tar.gz or .zip"
     )
 
 
@@ -141,7 +141,7 @@ def _signing_jobs(project: Project, version: str, systems: Collection[str]) -> l
     unknown = sorted(set(systems).difference(project.signing))
     if unknown:
         raise ReleaseError(
-            f"executables for {', '.join(unknown)} can't be signed: choose from "
+            f"executables for {', '.join(unknown)} cannot be signed: choose from "
             f"{', '.join(sorted(project.signing))}"
         )
     return [
@@ -168,11 +168,11 @@ def make_plan(
     """Plan the release of a tag, or a manual build of a version that is not published.
 
     `committed` is the time of the commit that is built, in seconds since 1970; `sign` names the
-    systems whose executables are signed, in a release that is published. Raises ReleaseError
-    when both tag and version are given, or when one can't be used.
+    systems whose executables a published release signs. Raises ReleaseError if both tag and version
+    are given, or if one is invalid.
     """
     if tag is not None and version is not None:
-        raise ReleaseError("give a tag, which is published, or a version, which is not: not both")
+        raise ReleaseError("give either a tag, which is published, or a version, which is not")
     prerelease = True
     if tag is not None:
         prerelease = parse_tag(tag, project.tag_prefix).prerelease

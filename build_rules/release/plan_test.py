@@ -68,7 +68,7 @@ def test_signatures_are_planned_for_what_is_published_and_asked_for() -> None:
     assert make_plan(AGENT_RUNNER, tag=tag).signing == []
     assert make_plan(AGENT_RUNNER, sign=["windows"]).signing == []
     with pytest.raises(
-        ReleaseError, match="for linux can't be signed: choose from darwin, windows"
+        ReleaseError, match="for linux cannot be signed: choose from darwin, windows"
     ):
         make_plan(AGENT_RUNNER, tag=tag, sign=["linux"])
 
@@ -96,7 +96,7 @@ def test_prereleases(number: str, prerelease: bool) -> None:
         ("agent-runner-vnext", None, "names no version"),
         ("agent-runner-v1.0/x", None, "slash"),
         (None, "a b", "white space"),
-        ("agent-runner-v1.2.3", "dev", "not both"),
+        ("agent-runner-v1.2.3", "dev", "either a tag"),
     ],
 )
 def test_what_cannot_be_planned(tag: str | None, version: str | None, message: str) -> None:

@@ -1,8 +1,8 @@
-"""The platforms of a release and the names of its files: data, shared by the Pants rules (Python
-3.9) and the release program (3.13), so it uses the standard library alone.
+"""The platforms of a release and the names of its files. The Pants rules (Python 3.9) and the
+release program (3.13) share this data, so it uses only the standard library.
 
-A platform is written `OS-ARCH` with Go's words for both (`linux-amd64`), as the names of the
-released files have it.
+A platform is written `OS-ARCH` with Go's names for both (`linux-amd64`), as in the names of
+released files.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import re
 from dataclasses import dataclass
 
 VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a version may be: it becomes part of a file name, a URL and a Git tag, whole."""
+"""A valid version: it becomes part of file names, URLs and Git tags."""
 
 CHECKSUM_SUFFIX = ".sha256"
 
 DEFAULT_SOURCE_DATE_EPOCH = 315532800
-"""1980-01-01T00:00:00Z, the first moment that a ZIP file can express."""
+"""1980-01-01T00:00:00Z, the earliest time that a ZIP file can express."""
 
 
 @dataclass(frozen=True)
 class OperatingSystem:
-    """How an operating system's users expect a command-line program to be packed."""
+    """How command-line programs are packed for an operating system."""
 
     name: str
     archive_format: str
@@ -32,7 +32,7 @@ class OperatingSystem:
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform that an archive can be for."""
+    """A platform that an archive can be for."""
 
     os: OperatingSystem
     arch: str
@@ -43,7 +43,7 @@ class Platform:
 
     @property
     def archive_format(self) -> str:
-        """The file ending of its archives, without the leading dot."""
+        """The ending of its archives, without the leading dot."""
         return self.os.archive_format
 
     def executable_name(self, base: str) -> str:
@@ -70,7 +70,7 @@ RELEASE_PLATFORMS = tuple(
     PLATFORMS[name]
     for name in ("darwin-arm64", "darwin-amd64", "linux-amd64", "linux-arm64", "windows-amd64")
 )
-"""The platforms that a release consists of: each gives an archive and a checksum."""
+"""The platforms of a release: each has an archive and a checksum."""
 
 PANTS_PLATFORMS = {
     "linux_arm64": PLATFORMS["linux-arm64"],
@@ -90,15 +90,15 @@ def host_platform_name() -> str:
 
 
 def version_problem(version: str) -> str | None:
-    """Say why a version can't name a release, or return None when it can."""
+    """Return why a version cannot name a release, or None if it can."""
     if VERSION_PATTERN.fullmatch(version):
         return None
     if not version:
         return "is empty"
     if "/" in version or "\\" in version:
-        return f"is {version!r}, and a slash can't be part of a file name"
+        return f"is {version!r}, and a file name cannot contain a slash"
     if version != "".join(version.split()):
-        return f"is {version!r}, and white space can't be part of it"
+        return f"is {version!r}, and it cannot contain white space"
     return (
         f"is {version!r}, but it names files and URLs: it must start with a letter or a digit, "
         "go on with letters, digits, `.`, `_` and `-`, and have at most 100 characters"
@@ -111,10 +111,10 @@ def archive_name(program: str, version: str, platform: Platform) -> str:
 
 
 def checksum_line(sha256: str, archive: str) -> str:
-    """The one line of an archive's checksum file, as `sha256sum -c` and `shasum -c` read it.
+    """An archive's checksum file, one line for `sha256sum -c` and `shasum -c`.
 
-    Two blanks mean that the file is read as it is; the name has no folder, so that the check works
-    in whatever folder both files were downloaded to; the line ends in LF on every platform, since
-    `shasum -c` takes a CR for a part of the name.
+    Two spaces mean binary mode. The name has no folder, so the check works wherever both files were
+    downloaded to. The line ends in LF on every platform, because `shasum -c` takes a CR for part of
+    the name.
     """
     return f"{sha256}  {archive}\n"

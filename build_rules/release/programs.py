@@ -1,4 +1,4 @@
-"""Programs that come as distributions: executables, installed beside this one."""
+"""Executables that distributions install beside this program."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ def installed_program(name: str, *, of: str) -> Path:
     for file in files:
         if file.name in (name, f"{name}.exe"):
             return Path(str(file.locate())).resolve()
-    raise ReleaseError(f"the distribution {of} holds no executable {name}")
+    raise ReleaseError(f"the distribution {of} contains no executable {name}")

@@ -1,4 +1,4 @@
-"""What is released, and what a release must keep to: data alone."""
+"""What is released, and its limits: only data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NOTICES_NAME = "THIRD_PARTY_NOTICES.txt"
 
 @dataclass(frozen=True)
 class Budget:
-    """What a platform's archive must not exceed; None where nothing has been measured yet.
+    """Limits of a platform's archive; None if nothing has been measured yet.
 
     archive_bytes   size of the archive
-    floor           highest floor of the executable and of all that it bundles
+    floor           highest floor of the executable and everything in it
     start_seconds   time from start to the first message
     """
 
@@ -29,11 +29,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Job:
-    """Where a platform's archive is built and where it is started natively (runner labels).
+    """Where a platform's archive is built and where it is started (runner labels).
 
     packages     Debian packages that the build needs and its runner lacks
-    python       version of the Python that is frozen: python-build-standalone's
-    glibc_floor  the newest glibc that anything inside may need; none elsewhere than on Linux
+    python       version of the Python to freeze, from python-build-standalone
+    glibc_floor  the newest glibc that anything inside may need; only on Linux
     """
 
     platform: Platform
@@ -54,15 +54,15 @@ class SigningMachine:
 
 @dataclass(frozen=True)
 class Project:
-    """A program with releases of its own; `title` is its name in prose."""
+    """A program that is released; `title` is its name in prose."""
 
     program: str
     title: str
     jobs: tuple[Job, ...]
     signing: Mapping[str, SigningMachine]
-    """By the system's name: those whose executables can be signed after the build."""
+    """The systems whose executables can be signed after the build, by name."""
     budgets: Mapping[str, Budget]
-    """By the platform's name."""
+    """By platform name."""
 
     @property
     def tag_prefix(self) -> str:
@@ -76,21 +76,21 @@ class Project:
         return archive_name(self.program, version, platform)
 
     def base(self, version: str, platform: Platform) -> str:
-        """An archive's name without its format: what files about it are named for."""
+        """An archive's name without its format, the prefix of the evidence files."""
         return f"{self.program}-{version}-{platform.name}"
 
     def members(self, platform: Platform) -> dict[str, int]:
-        """What an archive holds, with the permissions that each file has in it."""
+        """The files in an archive, with their permissions."""
         return {platform.executable_name(self.program): 0o755, NOTICES_NAME: 0o644}
 
 
 _JOBS = (
     Job(PLATFORMS["darwin-arm64"], "macos-15", "macos-15"),
     Job(PLATFORMS["darwin-amd64"], "macos-15-intel", "macos-15-intel"),
-    # The oldest runners there are, until April 2027: libstdc++ comes from them, and with it the floor.
+    # The oldest runners available, until April 2027: their libstdc++ decides the floor.
     Job(PLATFORMS["linux-amd64"], "ubuntu-22.04", "ubuntu-24.04", glibc_floor="2.35"),
     Job(PLATFORMS["linux-arm64"], "ubuntu-22.04-arm", "ubuntu-24.04-arm", glibc_floor="2.35"),
-    # Pants doesn't run on Windows: the executable is made on Linux, under Wine.
+    # Pants doesn't run on Windows: the executable is built on Linux, under Wine.
     Job(
         PLATFORMS["windows-amd64"],
         "ubuntu-24.04",
@@ -112,7 +112,8 @@ AGENT_RUNNER = Project(
     budgets={
         PLATFORMS["darwin-arm64"].name: Budget(100 * MB),
         PLATFORMS["darwin-amd64"].name: Budget(100 * MB),
-        # What laptops reach: Debian 12's libstdc++ asks for 2.36, the sysroot of Debian 13 for 2.38.
+        # Reachable on laptops: Debian 12's libstdc++ needs 2.36, the sysroot of Debian 13 needs
+        # 2.38.
         PLATFORMS["linux-amd64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
         PLATFORMS["linux-arm64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
         PLATFORMS["windows-amd64"].name: Budget(100 * MB),

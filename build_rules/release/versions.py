@@ -1,4 +1,4 @@
-"""Tags, and what they say of the release that they name."""
+"""Tags, and the versions that they name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SEMANTIC = re.compile(r"(?P<base>\d+\.\d+\.\d+)(-(?P<suffix>[0-9A-Za-z.-]+))?")
 class ReleaseVersion:
     """A tag's version.
 
-    tag         whole, e.g. `agent-runner-v0.1.0-test`: archives are named for it
+    tag         whole, e.g. `agent-runner-v0.1.0-test`: part of the archives' names
     number      what follows the prefix, e.g. `0.1.0-test`
     base        its X.Y.Z, for comparing final releases
-    prerelease  whether those who want the latest version don't want this one
+    prerelease  whether it must not become the latest version
     """
 
     tag: str
@@ -32,7 +32,7 @@ class ReleaseVersion:
 def parse_tag(tag: str, prefix: str) -> ReleaseVersion:
     """Read a tag such as `agent-runner-v1.2.3` or `agent-runner-v1.2.3-rc.1`.
 
-    Semantic versions and Python's own (1.2.3rc1) are understood. Raises ReleaseError for others.
+    Accepts semantic versions and Python's own (1.2.3rc1). Raises ReleaseError for others.
     """
     example = f"for example {prefix}1.2.3 or {prefix}1.2.3-rc.1"
     if not tag.startswith(prefix):

@@ -1,4 +1,4 @@
-"""A server in the background: what tells of it, how it is started and stopped."""
+"""A server in the background: find it, start it, stop it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Final
 from remote_cache.errors import CacheError
 
 START_S: Final = 120.0
-"""How long a server may take until it is ready, in seconds."""
+"""Time limit for a server to become ready, in seconds."""
 STOP_S: Final = 60.0
 
 _LOCK: Final = "lock"
@@ -27,7 +27,7 @@ _LOG: Final = "server.log"
 
 @dataclass(frozen=True)
 class Running:
-    """A server that holds a folder."""
+    """A running server and its folder."""
 
     pid: int
     address: str
@@ -38,7 +38,7 @@ class Running:
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keep other servers out of the folder; the kernel gives it free when the process ends.
+    """Lock the folder against other servers; the kernel releases the lock when the process ends.
 
     Raises CacheError.
     """
@@ -46,7 +46,7 @@ def hold(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / _LOCK).open("w")
     except OSError as error:
-        raise CacheError(f"--folder: {folder} can't be used: {error}") from error
+        raise CacheError(f"--folder: {folder} cannot be used: {error}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +54,7 @@ def hold(folder: Path) -> Iterator[None]:
             found = _read_state(folder)
             other = f"process {found.pid} at {found.address}" if found else "another process"
             raise CacheError(
-                f"{folder} is served already, by {other}: stop it, or take another --folder"
+                f"{folder} is already in use by {other}: stop it, or choose another --folder"
             ) from None
         yield
 
@@ -67,7 +67,7 @@ def _read_state(folder: Path) -> Running | None:
 
 
 def running(folder: Path) -> Running | None:
-    """The server that holds `folder`; None if none does, whatever a killed one has left."""
+    """The server running over `folder`, or None; the remains of a killed one don't count."""
     try:
         with (folder / _LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -80,7 +80,7 @@ def running(folder: Path) -> Running | None:
 
 @contextlib.contextmanager
 def announced(folder: Path, server: Running) -> Iterator[None]:
-    """Tell other processes of the server that holds `folder`."""
+    """Record the server over `folder`, for other processes."""
     temporary = folder / f"{_STATE}.tmp"
     temporary.write_text(json.dumps(asdict(server)))
     temporary.replace(folder / _STATE)
@@ -93,7 +93,7 @@ def announced(folder: Path, server: Running) -> Iterator[None]:
 def start(command: Sequence[str], folder: Path) -> Running:
     """Start `command`, a server over `folder`, in the background, and wait until it is ready.
 
-    Raises CacheError with what it said if it is not.
+    Raises CacheError with its output if it doesn't become ready.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / _LOG
@@ -114,11 +114,12 @@ def start(command: Sequence[str], folder: Path) -> Running:
             raise CacheError(f"the server was not ready in {START_S:.0f} s; its log: {log}")
         time.sleep(0.1)
     said = log.read_text(errors="replace").strip().splitlines()
-    raise CacheError("\n".join(said[-10:]) or f"the server ended with {process.returncode}")
+    raise CacheError("\n".join(said[-10:]) or f"the server exited with {process.returncode}")
 
 
 def stop(folder: Path) -> Running | None:
-    """Stop the server that holds `folder`; None if none does. Raises CacheError if it stays."""
+    """Stop the server over `folder`; returns None if there is none. Raises CacheError if it doesn't
+    stop."""
     found = running(folder)
     if found is None:
         return None

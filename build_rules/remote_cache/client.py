@@ -1,4 +1,4 @@
-"""Asks a server how it is, as its clients do."""
+"""Query a server's state, as its clients see it."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Status:
 
 
 def connect(address: str, authorities: Path | None, tls: bool) -> grpc.Channel:
-    """A channel. `authorities`: PEM file of those that sign certificates; None: gRPC's own."""
+    """Open a channel. `authorities`: PEM file of certificate authorities; None: gRPC's own."""
     if not tls:
         return grpc.insecure_channel(address)
     try:
         roots = None if authorities is None else authorities.read_bytes()
     except OSError as error:
-        raise CacheError(f"--ca-file: {authorities} can't be read: {error}") from error
+        raise CacheError(f"--ca-file: {authorities} cannot be read: {error}") from error
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(root_certificates=roots))
 
 
 def status(channel: grpc.Channel, address: str, instance: str, token: str | None) -> Status:
-    """The server's health, and what `token` may do; nothing is stored.
+    """Query the server's health, and what `token` permits; nothing is stored.
 
-    Raises CacheError if nobody answers, or not as a cache.
+    Raises CacheError if nothing answers, or not as a cache.
     """
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
     try:

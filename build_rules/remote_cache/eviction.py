@@ -1,4 +1,4 @@
-"""Which files of a cache go, so that it keeps its size. Pure."""
+"""Choose the files to evict from a cache, so that it keeps its size. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 LOW_WATER: Final = 0.9
-"""How full a cache is after it was too full: so that not every write makes it look for more."""
+"""How full a cache is after an eviction: below the limit, so that not every write causes
+another."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes, and the bytes that stay."""
+    """The files to evict, and the bytes that stay."""
 
     expired: list[Entry]
     evicted: list[Entry]
@@ -29,14 +30,15 @@ class Plan:
 
 
 def allowance(max_bytes: int, kept_bytes: int, disk_free: int, keep_free: int) -> int:
-    """How many bytes a cache of `kept_bytes` may keep, if `keep_free` of its disk stay free."""
+    """How many bytes a cache of `kept_bytes` may hold while `keep_free` bytes of its disk stay
+    free."""
     return max(0, min(max_bytes, kept_bytes + disk_free - keep_free))
 
 
 def choose(entries: Iterable[Entry], limit: int, used_before: float) -> Plan:
-    """What has not been used since `used_before` goes; then the least recently used.
+    """Evict files unused since `used_before`, then the least recently used.
 
-    Nothing is evicted below `limit` bytes; beyond it, all down to LOW_WATER of it.
+    The latter only above `limit` bytes, and then down to LOW_WATER of it.
     """
     expired: list[Entry] = []
     living: list[Entry] = []

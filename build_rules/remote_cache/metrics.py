@@ -1,7 +1,7 @@
 """The server's metrics, for Prometheus.
 
-BuildGrid reports each event to a bus that passes it on to a statsd server. Here the bus adds them
-up, under BuildGrid's own names, beside what the sweeper knows of the folder.
+BuildGrid reports each event to a bus that forwards it to a statsd server. Here the bus counts
+events under BuildGrid's own names, beside the sweeper's figures about the folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from remote_cache.storage import Sweeper
 
 LABELS = ("serviceName", "method", "code", "type")
-"""What of a record's metadata tells series apart; the rest differs for each client."""
+"""The metadata that become labels; the rest differs for each client."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class _Series:
 
 
 class Metrics(MonitoringBus, Collector):
-    """Adds up what BuildGrid reports."""
+    """Counts what BuildGrid reports."""
 
     def __init__(self, sweeper: Sweeper) -> None:
         super().__init__(endpoint_type=MonitoringOutputType.SILENT)
@@ -82,10 +82,10 @@ class Metrics(MonitoringBus, Collector):
             "remote_cache_kept_files", "Kept at the last sweep", value=sweeper.kept_files
         )
         yield CounterMetricFamily(
-            "remote_cache_expired_bytes", "Removed for their age", value=sweeper.expired_bytes
+            "remote_cache_expired_bytes", "Evicted for age", value=sweeper.expired_bytes
         )
         yield CounterMetricFamily(
-            "remote_cache_evicted_bytes", "Removed to make room", value=sweeper.evicted_bytes
+            "remote_cache_evicted_bytes", "Evicted to make room", value=sweeper.evicted_bytes
         )
 
 

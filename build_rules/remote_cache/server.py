@@ -1,6 +1,6 @@
 """The cache server's command line: `./pants run build_rules/remote_cache:server -- COMMAND`.
 
-Exit codes: 0 all is well; 1 something can't be done, said on stderr; 2 wrong usage.
+Exit codes: 0 success; 1 failure, explained on stderr; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help=f"""A remote cache for Pants, with a disk's worth of memory.
+    help=f"""A remote cache for Pants, stored on disk.
 
-    `start` runs one in the background for this machine's clones, at {DEFAULT_LISTEN}, and prints
-    what to give to Pants; `stop` ends it. `serve` runs in the foreground, for a service manager or
+    `start` runs it in the background for this machine's clones, at {DEFAULT_LISTEN}, and prints
+    the settings for Pants; `stop` ends it. `serve` runs in the foreground, for a service manager or
     a container. For a team: TLS, and tokens by role; see docs/remote-cache.md.""",
 )
 
 Folder = Annotated[
     Path | None,
-    typer.Option(help="Where everything is kept. Default: pants-remote-cache in ~/.cache."),
+    typer.Option(help="Where everything is stored. Default: pants-remote-cache in ~/.cache."),
 ]
-Listen = Annotated[str, typer.Option(help="HOST:PORT; port 0: any free one.")]
+Listen = Annotated[str, typer.Option(help="HOST:PORT; port 0 means any free one.")]
 MaxSize = Annotated[
-    str, typer.Option(help="How much is kept at most; the least recently used goes first.")
+    str, typer.Option(help="Maximum size; the least recently used entries are evicted first.")
 ]
-MaxAge = Annotated[str, typer.Option(help="What nobody asked for in this time goes.")]
-KeepFree = Annotated[str, typer.Option(help="What the disk keeps free for others in any case.")]
-Instance = Annotated[str, typer.Option(help="The name that clients call it by.")]
+MaxAge = Annotated[str, typer.Option(help="Entries unused for this long are evicted.")]
+KeepFree = Annotated[str, typer.Option(help="Space to leave free on the disk in any case.")]
+Instance = Annotated[str, typer.Option(help="The instance name that clients use.")]
 Certificate = Annotated[
     Path | None, typer.Option(help="PEM file of the certificate and its chain: TLS.")
 ]
@@ -63,7 +63,8 @@ SecretFile = Annotated[
     typer.Option(help="File with the secret that signs tokens; clients then need a token."),
 ]
 MetricsAt = Annotated[
-    str | None, typer.Option("--metrics", help="HOST:PORT for Prometheus: metrics over HTTP.")
+    str | None,
+    typer.Option("--metrics", help="HOST:PORT that serves Prometheus metrics over HTTP."),
 ]
 Trusted = Annotated[
     bool,
@@ -114,7 +115,7 @@ def serve(
             metrics=parse_address(metrics) if metrics else None,
         )
         check_exposure(settings, trusted_network=trusted_network)
-        # Here, because it takes seconds, and the other commands do without.
+        # Imported here because it takes seconds, and other commands don't need it.
         from remote_cache import serving
 
         serving.serve(settings, verbose=verbose)
@@ -122,9 +123,9 @@ def serve(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def start(context: typer.Context, folder: Folder = None) -> None:
-    """Start `serve` in the background, with its options, and say what to give to Pants.
+    """Start `serve` in the background, with its options, and print the settings for Pants.
 
-    A server that runs already is left alone.
+    If a server is already running, it stays.
     """
     with _explained():
         where = _folder(folder)
@@ -134,20 +135,20 @@ def start(context: typer.Context, folder: Folder = None) -> None:
             found = background.start([*command, "--folder", str(where), *context.args], where)
             print(f"started: process {found.pid} at {found.address}, {where}")
         else:
-            print(f"runs already: process {found.pid} at {found.address}, {where}")
-    print("\nFor Pants, in a file that PANTS_CONFIG_FILES names:\n")
+            print(f"already running: process {found.pid} at {found.address}, {where}")
+    print("\nPut these settings into a file and name it in PANTS_CONFIG_FILES:\n")
     print(pants_toml(found.address, found.instance, Role.WRITE, tls=found.tls), end="")
     if found.tokens:
-        print('remote_oauth_bearer_token_path = "..."  # with what `token` prints')
+        print('remote_oauth_bearer_token_path = "..."  # a file with the output of `token`')
 
 
 @app.command()
 def stop(folder: Folder = None) -> None:
-    """Stop the server that `start` started; what it keeps stays."""
+    """Stop the server that `start` started; its contents stay."""
     with _explained():
         where = _folder(folder)
         found = background.stop(where)
-        print(f"stopped: process {found.pid}" if found else f"no server holds {where}")
+        print(f"stopped: process {found.pid}" if found else f"no server is running over {where}")
 
 
 @app.command()
@@ -157,23 +158,23 @@ def status(
     ] = None,
     folder: Folder = None,
     instance: Instance = DEFAULT_INSTANCE,
-    tls: Annotated[bool, typer.Option("--tls", help="The server has TLS.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="The server uses TLS.")] = False,
     ca_file: Annotated[
-        Path | None, typer.Option(help="PEM file of the authority that signs its certificate.")
+        Path | None, typer.Option(help="PEM file of the authority that signed its certificate.")
     ] = None,
     token_file: Annotated[Path | None, typer.Option(help="File with a client's token.")] = None,
 ) -> None:
-    """Ask a server for its health, and what a token may do. Exit code 1 if it is not serving."""
+    """Show a server's health, and what a token permits. Exit code 1 if it is not serving."""
     with _explained():
         if address is None:
             found = background.running(_folder(folder))
             if found is None:
-                raise CacheError(f"no server holds {_folder(folder)}: `start` starts one")
+                raise CacheError(f"no server is running over {_folder(folder)}: run `start`")
             address, instance, tls = found.address, found.instance, found.tls
         try:
             token = token_file.read_text().strip() if token_file else None
         except OSError as error:
-            raise CacheError(f"--token-file: {token_file} can't be read: {error}") from error
+            raise CacheError(f"--token-file: {token_file} cannot be read: {error}") from error
         with client.connect(str(parse_address(address)), ca_file, tls or bool(ca_file)) as channel:
             answer = client.status(channel, address, instance, token)
         if not answer.serving:
@@ -187,10 +188,10 @@ def status(
 def token(
     secret_file: Annotated[Path, typer.Option(help="The server's own secret file.")],
     role: Annotated[Role, typer.Option(help="`read`, or `write` for trusted CI.")] = Role.READ,
-    subject: Annotated[str, typer.Option(help="Whose it is, for the logs.")] = "pants",
-    lifetime: Annotated[str, typer.Option(help="How long it is good for.")] = "90d",
+    subject: Annotated[str, typer.Option(help="Who uses it, for the logs.")] = "pants",
+    lifetime: Annotated[str, typer.Option(help="How long it is valid.")] = "90d",
 ) -> None:
-    """Print a token for a client, to be kept in a file that only the client can read."""
+    """Print a token for a client; keep it in a file that only the client can read."""
     with _explained():
         secret = read_secret(secret_file)
         assert secret is not None

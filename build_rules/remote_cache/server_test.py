@@ -158,7 +158,7 @@ def test_the_least_recently_used_goes_first(start: StartServer) -> None:
     assert client.missing(first, second, third) == [second]
 
 
-def test_what_nobody_asked_for_expires(start: StartServer, action: reapi.Digest) -> None:
+def test_what_nothing_used_expires(start: StartServer, action: reapi.Digest) -> None:
     server = start()
     client = server.client()
     old, new = client.put(b"old"), client.put(b"new")
@@ -204,7 +204,7 @@ def test_a_taken_port_is_said(server: Server, tmp_path: Path) -> None:
     said = program(
         "serve", "--folder", str(tmp_path / "b"), "--listen", server.address, exit_code=1
     )
-    assert f"can't listen on {server.address}" in said
+    assert f"cannot listen on {server.address}" in said
 
 
 def test_roles(start: StartServer, tmp_path: Path, action: reapi.Digest) -> None:
@@ -319,15 +319,15 @@ def metrics(server: Server) -> dict[str, float]:
 def test_start_and_stop_in_the_background(tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     here = ("--folder", str(folder))
-    assert "no server holds" in program("status", *here, exit_code=1)
+    assert "no server is running over" in program("status", *here, exit_code=1)
     said = program("start", *here, "--listen", "127.0.0.1:0", "--max-size", "1G")
     try:
         assert 'remote_store_address = "grpc://127.0.0.1:' in said
-        assert "runs already" in program("start", *here)
+        assert "already running" in program("start", *here)
         assert "is serving" in program("status", *here)
     finally:
         stopped = program("stop", *here)
     assert "stopped: process" in stopped
-    assert "no server holds" in program("stop", *here)
+    assert "no server is running over" in program("stop", *here)
     wrong = program("start", *here, "--max-size", "lots", exit_code=1)
-    assert "'lots' is no size" in wrong
+    assert "'lots' is not a size" in wrong

@@ -35,13 +35,13 @@ from remote_cache.storage import CheckedStorage, DiskActionCache, Sweeper, clear
 
 READY: Final = "ready: "
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""Beyond the 4 MiB that clients put into one batch, for what surrounds it."""
+"""Room around the 4 MiB that clients put into one batch."""
 MAX_REQUESTS: Final = 1024
-"""Requests that wait or run; one client of Pants has up to 128 at once. More are refused."""
+"""Most requests that wait or run; one Pants client has up to 128 at once. More are refused."""
 
 
 def _check_free(address: Address) -> None:
-    """gRPC says nothing of why it can't have a port. Raises CacheError."""
+    """Explain why a port is unavailable, which gRPC doesn't. Raises CacheError."""
     try:
         (family, kind, _, _, where), *_ = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
@@ -51,12 +51,12 @@ def _check_free(address: Address) -> None:
             probe.bind(where)
     except OSError as error:
         raise CacheError(
-            f"can't listen on {address}: {error.strerror or error}; is a server running there?"
+            f"cannot listen on {address}: {error.strerror or error}; is a server running there?"
         ) from error
 
 
 class _Quiet(logging.Filter):
-    """No traceback for what BuildGrid itself raises: it is an answer to a client, not a fault."""
+    """No traceback for errors that BuildGrid raises on purpose: they are answers to clients."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and isinstance(record.exc_info[1], BgdError):
@@ -76,7 +76,7 @@ def _set_up_logs(verbose: bool) -> None:
 
 
 def auth_manager(secret: str, instance: str) -> JWTAuthManager:
-    """What BuildGrid asks at each request to `instance`."""
+    """The object that BuildGrid asks at each request to `instance`."""
     return JWTAuthManager(
         secret=secret,
         algorithm=AuthMetadataAlgorithm(ALGORITHM.lower()),
@@ -150,7 +150,7 @@ def serve(settings: ServerSettings, *, verbose: bool = False) -> None:
                 )
             except (BgdError, RuntimeError) as error:
                 server.stop()
-                raise CacheError(f"can't listen on {settings.listen}: {error}") from error
+                raise CacheError(f"cannot listen on {settings.listen}: {error}") from error
             stack.callback(server.stop)
             if settings.metrics is not None:
                 stack.callback(_serve_metrics(settings.metrics, metrics))
@@ -170,13 +170,13 @@ def serve(settings: ServerSettings, *, verbose: bool = False) -> None:
 
 
 def _serve_metrics(address: Address, metrics: Metrics) -> Callable[[], None]:
-    """Serves metrics from a thread; returns what stops it. Raises CacheError."""
+    """Serve metrics from a thread; returns a function that stops it. Raises CacheError."""
     registry = CollectorRegistry()
     registry.register(metrics)
     try:
         server, thread = start_http_server(address.port, address.host, registry)
     except OSError as error:
-        raise CacheError(f"--metrics: can't listen on {address}: {error}") from error
+        raise CacheError(f"--metrics: cannot listen on {address}: {error}") from error
     print(f"metrics: http://{address.host}:{server.server_port}/metrics", flush=True)
 
     def stop() -> None:

@@ -1,4 +1,4 @@
-"""What a cache server is told: its options, checked before anything starts."""
+"""A cache server's options, validated before anything starts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Final
 from remote_cache.errors import CacheError
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8980"
-"""Loopback, on the port that REAPI servers usually take."""
+"""Loopback, on the usual port of REAPI servers."""
 
 DEFAULT_INSTANCE: Final = "main"
 """What clients give as `[GLOBAL].remote_instance_name`."""
 
 MIN_SECRET_BYTES: Final = 32
-"""RFC 7518, 3.2: a key of HS256 is at least as long as the hash."""
+"""RFC 7518, 3.2: a key for HS256 must be at least as long as the hash."""
 
 _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS_OF_TIME: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -40,7 +40,7 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it. A name counts if it is `localhost`."""
+        """Whether only this machine can reach it. The only name that counts is `localhost`."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -57,14 +57,14 @@ class Tls:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """All that a server needs to know.
+    """A server's settings.
 
-    folder     holds everything that it keeps
-    max_bytes  how much it keeps at most; the least recently used goes first
-    max_age    what nobody asked for in this time goes too
-    keep_free  bytes of the disk that are left to others, whatever `max_bytes` says
-    secret     signs tokens; None: nobody is asked for one
-    metrics    where Prometheus finds metrics over HTTP; None: nowhere
+    folder     where everything is stored
+    max_bytes  maximum size; the least recently used entries are evicted first
+    max_age    entries unused for this long are evicted too
+    keep_free  bytes to leave free on the disk, whatever `max_bytes` allows
+    secret     signs tokens; None: clients need none
+    metrics    where metrics are served over HTTP for Prometheus; None: nowhere
     """
 
     folder: Path
@@ -84,7 +84,7 @@ def parse_address(text: str) -> Address:
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]/]+)):(\d{1,5})", text.strip())
     if match is None or int(match[3]) > 65535:
         raise CacheError(
-            f"{text!r} is no address: write HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:8980"
+            f"{text!r} is not an address: write HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:8980"
         )
     return Address(match[1] or match[2], int(match[3]))
 
@@ -94,7 +94,7 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
     size = round(float(match[1]) * _UNITS[match[2]]) if match else 0
     if not size:
-        raise CacheError(f"{text!r} is no size: write a number and K, M, G or T, such as 20G")
+        raise CacheError(f"{text!r} is not a size: write a number and K, M, G or T, such as 20G")
     return size
 
 
@@ -102,7 +102,9 @@ def parse_age(text: str) -> timedelta:
     """`36h`, `30d`, `8w`. Raises CacheError."""
     match = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip().lower())
     if match is None or not int(match[1]):
-        raise CacheError(f"{text!r} is no time: write a number and s, m, h, d or w, such as 30d")
+        raise CacheError(
+            f"{text!r} is not a duration: write a number and s, m, h, d or w, such as 30d"
+        )
     return timedelta(**{_UNITS_OF_TIME[match[2]]: int(match[1])})
 
 
@@ -115,46 +117,47 @@ def default_folder(environment: Mapping[str, str]) -> Path:
 
 
 def read_tls(certificate: Path | None, key: Path | None) -> Tls | None:
-    """The certificate, tried out. Raises CacheError if one is missing or they don't fit."""
+    """Load the certificate. Raises CacheError if a file is missing or they don't match."""
     if certificate is None and key is None:
         return None
     if certificate is None or key is None:
         raise CacheError("TLS needs both --tls-certificate and --tls-key")
     for option, path in (("--tls-certificate", certificate), ("--tls-key", key)):
         if not os.access(path, os.R_OK):
-            raise CacheError(f"{option}: {path} can't be read")
+            raise CacheError(f"{option}: {path} cannot be read")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise CacheError(
-            f"{certificate} and {key} are no certificate and its private key in PEM: {error}"
+            f"{certificate} and {key} are not a certificate and its private key in PEM: {error}"
         ) from error
     return Tls(certificate, key)
 
 
 def read_secret(path: Path | None) -> str | None:
-    """The secret in a file, without the line's end. Raises CacheError if it is short or open."""
+    """The secret in a file, without the line end. Raises CacheError if it is too short or others
+    can read it."""
     if path is None:
         return None
     try:
         secret = path.read_text(encoding="utf-8").strip()
         mode = path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
-        raise CacheError(f"--secret-file: {path} can't be read: {error}") from error
+        raise CacheError(f"--secret-file: {path} cannot be read: {error}") from error
     if len(secret.encode()) < MIN_SECRET_BYTES:
         raise CacheError(
-            f"--secret-file: {path} holds {len(secret.encode())} bytes, and whoever guesses them "
-            f"writes to the cache. Make one: openssl rand -hex {MIN_SECRET_BYTES} > {path}"
+            f"--secret-file: {path} holds {len(secret.encode())} bytes, too few: anyone who "
+            f"guesses them can write to the cache. Make one: openssl rand -hex {MIN_SECRET_BYTES} > {path}"
         )
     if mode & 0o077:
-        raise CacheError(f"--secret-file: others can read {path}: chmod 600 {path}")
+        raise CacheError(f"--secret-file: others can read {path}: run chmod 600 {path}")
     return secret
 
 
 def check_exposure(settings: ServerSettings, *, trusted_network: bool) -> None:
-    """Raises CacheError for a server that others reach and that asks them for nothing.
+    """Raises CacheError for a server that others can reach without TLS and tokens.
 
-    Who may write to a cache decides what everybody's builds contain.
+    Whoever can write to a cache decides what everyone's builds contain.
     """
     if settings.listen.loopback or trusted_network:
         return
@@ -168,7 +171,7 @@ def check_exposure(settings: ServerSettings, *, trusted_network: bool) -> None:
     ]
     if missing:
         raise CacheError(
-            f"{settings.listen} can be reached from other machines, and whoever writes to the "
-            f"cache decides what others build. Add {' and '.join(missing)}, or say that you trust "
-            "everybody who reaches it: --trusted-network"
+            f"{settings.listen} is reachable from other machines, and whoever can write to the "
+            f"cache decides what others build. Add {' and '.join(missing)}, or declare that you "
+            "trust everyone who can reach it: --trusted-network"
         )

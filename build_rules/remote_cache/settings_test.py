@@ -76,7 +76,7 @@ def test_a_secret_is_long_and_closed(tmp_path: Path) -> None:
     file.chmod(0o640)
     with pytest.raises(CacheError, match="chmod 600"):
         read_secret(file)
-    with pytest.raises(CacheError, match="can't be read"):
+    with pytest.raises(CacheError, match="cannot be read"):
         read_secret(tmp_path / "none")
 
 
@@ -84,7 +84,7 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
     file = tmp_path / "a.pem"
     with pytest.raises(CacheError, match="both"):
         read_tls(file, None)
-    with pytest.raises(CacheError, match="can't be read"):
+    with pytest.raises(CacheError, match="cannot be read"):
         read_tls(file, file)
     file.write_text("-----BEGIN CERTIFICATE-----\n")
     with pytest.raises(CacheError, match="no certificate and its private key"):

@@ -1,14 +1,14 @@
-"""What the server keeps, as files: blobs by their digest, action results by their action's.
+"""The server's files: blobs by their digest, action results by their action's digest.
 
-BuildGrid brings a store on disk that only grows, and action caches in memory or in another
-server. Here both are files of one folder, whose times of modification say when they were last
-used, so that one sweep bounds both:
+BuildGrid has a disk store that only grows, and action caches in memory or in another server. Here
+both are files in one folder, and their modification times record their last use, so that one sweep
+bounds both:
 
     FOLDER/cas/objects/ab/cdef...   a blob, as BuildGrid's DiskStorage lays them out
-    FOLDER/actions/ab/cdef...-SIZE  an action's result, behind its SHA-256
+    FOLDER/actions/ab/cdef...-SIZE  an action's result, after its SHA-256
 
-What is read is checked. A file that is not what it should be is removed and was never there, so
-the next build makes and stores it again.
+Every read is checked. A corrupt file is deleted and treated as a miss, so the next build makes and
+stores it again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ACTIONS: Final = "actions"
 OBJECTS: Final = "cas/objects"
 _TEMPORARY: Final = "tmp"
 _TOUCH_AFTER_S: Final = 60.0
-"""Uses within a minute count as one, so that a busy file is not touched at each."""
+"""Uses within a minute count as one, so that a busy file is not touched each time."""
 _CHECKSUM_BYTES: Final = hashlib.sha256().digest_size
 
 
@@ -64,9 +64,9 @@ def _touch(path: str, status: os.stat_result) -> None:
 
 
 class CheckedStorage(DiskStorage):
-    """Blobs whose use is noted and whose content is checked when it is read.
+    """Blobs whose use is recorded, and whose content is checked when it is read.
 
-    max_bytes: a blob that is larger is refused. written: called with the size of each new blob.
+    max_bytes: larger blobs are refused. written: called with the size of each new blob.
     """
 
     def __init__(self, folder: Path, max_bytes: int, written: Callable[[int], None]) -> None:
@@ -79,7 +79,7 @@ class CheckedStorage(DiskStorage):
         return os.path.join(objects, digest.hash[:2], digest.hash[2:])
 
     def _use(self, digest: Digest) -> bool:
-        """Whether the blob is there; it counts as used. A file of another size is removed."""
+        """Whether the blob exists; counts as a use. A file of the wrong size is deleted."""
         path = self._path(digest)
         try:
             status = os.stat(path)
@@ -124,9 +124,9 @@ class CheckedStorage(DiskStorage):
             raise NotFoundError(f"Blob not found: {digest.hash}/{digest.size_bytes}")
         chunks = super().stream_read_blob(digest, chunk_size, offset, limit)
         if offset or 0 < limit < digest.size_bytes:
-            yield from chunks  # a part has no digest of its own
+            yield from chunks  # a part cannot be checked by the blob's digest
             return
-        # The last chunk is held back until all are checked: nobody gets a whole wrong blob.
+        # Send the last chunk only after checking all: nobody gets a complete wrong blob.
         state = hashlib.sha256()
         held = b""
         for chunk in chunks:
@@ -145,8 +145,8 @@ class CheckedStorage(DiskStorage):
         return f"a blob of {digest.size_bytes} bytes is larger than the cache, {self._max_bytes}"
 
     def bulk_update_blobs(self, blobs: list[tuple[Digest, bytes]]) -> list[Status]:
-        # One by one as a stream: BuildGrid's own way shows a file before all of it is written, and
-        # a reader would take it for a damaged one.
+        # One by one, as streams: BuildGrid's own method makes a file visible before it is complete,
+        # and a reader would find it damaged.
         statuses = []
         for digest, data in blobs:
             try:
@@ -174,7 +174,7 @@ class CheckedStorage(DiskStorage):
 class DiskActionCache(ActionCacheABC):
     """Results of actions as files, so that they outlive the server.
 
-    A result is stored, and given out, only while all that it refers to is in `storage`.
+    A result is stored and returned only while everything it refers to is in `storage`.
     """
 
     def __init__(self, folder: Path, storage: RootStorage, written: Callable[[int], None]) -> None:
@@ -204,7 +204,7 @@ class DiskActionCache(ActionCacheABC):
         if not self.referenced_blobs_still_exist(action_digest, result):
             path.unlink(missing_ok=True)
             raise NotFoundError(f"Outputs of the action {name} are gone")
-        with contextlib.suppress(FileNotFoundError):  # swept in between; the answer is right
+        with contextlib.suppress(FileNotFoundError):  # swept in between; the answer is correct
             _touch(str(path), path.stat())
         return result
 
@@ -229,7 +229,7 @@ class DiskActionCache(ActionCacheABC):
                     os.unlink(file.name)
                     raise
         except OSError as error:
-            raise StorageFullError(f"the result can't be stored: {error}") from error
+            raise StorageFullError(f"the result cannot be stored: {error}") from error
         self._written(len(content))
 
 
@@ -249,7 +249,7 @@ def _decode(content: bytes) -> ActionResult | None:
 
 
 def scan(folder: Path) -> Iterator[Entry]:
-    """Every file that counts, blobs and results."""
+    """Every file that counts towards the size: blobs and results."""
     for part in (OBJECTS, ACTIONS):
         for top in _directory(folder / part):
             for file in _directory(Path(top.path)):
@@ -269,7 +269,7 @@ def _directory(path: Path) -> list[os.DirEntry[str]]:
 
 
 def clear_temporary(folder: Path) -> None:
-    """Remove what a killed server was writing."""
+    """Delete the partial files of a killed server."""
     for entry in _directory(folder / _TEMPORARY):
         try:
             os.unlink(entry.path)
@@ -278,8 +278,8 @@ def clear_temporary(folder: Path) -> None:
 
 
 class Sweeper:
-    """Keeps a folder within its bounds, in a thread: at each start, each `interval_s`, and as soon
-    as more was written than it may hold."""
+    """Keeps a folder within its bounds, in a thread: at start, every `interval_s`, and as soon as
+    too much was written."""
 
     def __init__(
         self,
@@ -305,7 +305,7 @@ class Sweeper:
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
     def written(self, size: int) -> None:
-        """Note a new file of `size` bytes."""
+        """Record a new file of `size` bytes."""
         with self._lock:
             self.kept_bytes += size
             full = self.kept_bytes > self._limit

@@ -1,4 +1,4 @@
-"""The server as a process, and a client of its own protocol."""
+"""The server as a process, and a client that speaks its protocol."""
 
 from __future__ import annotations
 

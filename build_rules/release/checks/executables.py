@@ -10,7 +10,7 @@ import lief
 from release.errors import ReleaseError
 from release.manifest import Floor
 
-# A damaged file is reported by whoever asked, in the words of this module.
+# The callers of this module report damaged files.
 lief.logging.disable()
 
 _ELF_ARCHITECTURES = {lief.ELF.ARCH.X86_64: "amd64", lief.ELF.ARCH.AARCH64: "arm64"}
@@ -27,7 +27,8 @@ _ELF_PROGRAMS = (lief.ELF.Header.FILE_TYPE.EXEC, lief.ELF.Header.FILE_TYPE.DYN)
 
 @dataclass(frozen=True)
 class ExecutableFacts:
-    """`format` is "ELF", "Mach-O" or "PE"; `floor` what the file itself asks of the system."""
+    """`format` is "ELF", "Mach-O" or "PE"; `floor` the oldest system that the file itself can run
+    on."""
 
     format: str
     arch: str
@@ -76,7 +77,7 @@ def _pe(binary: lief.PE.Binary) -> tuple[str | None, Floor | None]:
 
 
 def inspect_executable(path: Path) -> ExecutableFacts:
-    """Read a program's headers; raises ReleaseError when it is no program that is known here."""
+    """Read a program's headers; raises ReleaseError for an unknown kind of file."""
     binary = lief.parse(path)
     if isinstance(binary, lief.ELF.Binary):
         name, (arch, floor) = "ELF", _elf(binary)
@@ -85,7 +86,7 @@ def inspect_executable(path: Path) -> ExecutableFacts:
     elif isinstance(binary, lief.PE.Binary):
         name, (arch, floor) = "PE", _pe(binary)
     else:
-        raise ReleaseError(f"{path.name} is no ELF, Mach-O or PE file")
+        raise ReleaseError(f"{path.name} is not an ELF, Mach-O or PE file")
     if arch is None:
-        raise ReleaseError(f"{path.name} is a {name} file, but no program for amd64 or arm64")
+        raise ReleaseError(f"{path.name} is a {name} file, but not for amd64 or arm64")
     return ExecutableFacts(name, arch, floor)

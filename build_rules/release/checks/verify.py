@@ -1,6 +1,6 @@
-"""Checks of the files of a release before anyone else gets them.
+"""Check the files of a release before anyone else gets them.
 
-Each check returns the defects that it finds, so that one run names all of them.
+Each check returns the defects it finds, so that one run names all of them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NATIVE_TIMEOUT = 120.0
 
 @dataclass(frozen=True)
 class Defect:
-    """What is wrong with which file."""
+    """What is wrong with a file."""
 
     file: str
     problem: str
@@ -54,7 +54,7 @@ class Defect:
 
 @dataclass(frozen=True)
 class ArchiveFacts:
-    """What was found of a platform's archive, for those who report on it; sizes in bytes."""
+    """What is known about a platform's archive, for reports; sizes in bytes."""
 
     platform: Platform
     name: str
@@ -70,10 +70,10 @@ class ArchiveFacts:
 
     @property
     def floor(self) -> Floor | None:
-        """The highest of the executable's own floor and that of what it bundles.
+        """The higher of the executable's own floor and that of its contents.
 
-        None when it isn't known: headers tell the floor of a one-file executable's own code, and
-        only its packager knows what it unpacks.
+        None if unknown: headers show the floor of a one-file executable's own code, and only its
+        packager knows that of its contents.
         """
         if self.executable is None or self.evidence is None:
             return None
@@ -102,7 +102,7 @@ class Report:
 class VerifyOptions:
     """What `verify` checks beyond the files themselves.
 
-    evidence   folder of the files about the archives; None skips the checks that need them
+    evidence   folder of the evidence; None skips the checks that need it
     rebuilds   whether each archive needs the verdict of a second build without a cache
     """
 
@@ -111,29 +111,30 @@ class VerifyOptions:
 
 
 def check_names(directory: Path, expected: Iterable[str]) -> list[Defect]:
-    """Exactly the expected files, nothing else, not even in a folder or hidden."""
+    """Check that the folder contains exactly the expected files: no others, no folders, no hidden
+    files."""
     present = {path.name: path for path in directory.iterdir()}
     wanted = list(expected)
     defects = [Defect(name, "is missing") for name in wanted if name not in present]
     for name, path in sorted(present.items()):
         if name not in wanted:
-            defects.append(Defect(name, "is no file of this release"))
+            defects.append(Defect(name, "is not part of this release"))
         elif path.is_symlink() or not path.is_file():
-            defects.append(Defect(name, "is no regular file"))
+            defects.append(Defect(name, "is not a regular file"))
     return defects
 
 
 def check_checksum(path: Path, archive: str, sha256: str) -> list[Defect]:
-    """One line as `sha256sum -c` reads it, about that archive, with its digest."""
+    """Check for one line that `sha256sum -c` can read, with that archive's name and digest."""
     content = path.read_bytes()
     if b"\r" in content:
-        return [Defect(path.name, "has CRLF line ends, which `shasum -c` can't read")]
+        return [Defect(path.name, "has CRLF line ends, which `shasum -c` cannot read")]
     match = _CHECKSUM.fullmatch(content.decode("utf-8", "replace"))
     if match is None:
         example = checksum_line("0123…", archive).strip()
         return [Defect(path.name, f"is not one line of the form `{example}`")]
     if match["name"] != archive:
-        return [Defect(path.name, f"is about {match['name']}, not about {archive}")]
+        return [Defect(path.name, f"is for {match['name']}, not for {archive}")]
     if match["sha256"] != sha256:
         return [Defect(path.name, f"says {match['sha256']}, but {archive} has {sha256}")]
     return []
@@ -142,20 +143,22 @@ def check_checksum(path: Path, archive: str, sha256: str) -> list[Defect]:
 def check_members(
     archive: str, members: Sequence[ArchiveMember], expected: dict[str, int]
 ) -> list[Defect]:
-    """Exactly the expected files with their permissions."""
+    """Check for exactly the expected files, with their permissions."""
     defects = []
     names = [member.name for member in members]
-    defects += [Defect(archive, f"holds no {name}") for name in expected if name not in names]
     defects += [
-        Defect(archive, f"holds {name} {names.count(name)} times")
+        Defect(archive, f"doesn't contain {name}") for name in expected if name not in names
+    ]
+    defects += [
+        Defect(archive, f"contains {name} {names.count(name)} times")
         for name in sorted(set(names))
         if names.count(name) > 1
     ]
     for member in members:
         if member.name not in expected:
-            defects.append(Defect(archive, f"holds {member.name}, which doesn't belong there"))
+            defects.append(Defect(archive, f"contains {member.name}, which doesn't belong there"))
         elif member.kind != "file":
-            defects.append(Defect(archive, f"{member.name} is a {member.kind} and no file"))
+            defects.append(Defect(archive, f"{member.name} is a {member.kind}, not a file"))
         elif member.mode != expected[member.name]:
             defects.append(
                 Defect(
@@ -195,7 +198,9 @@ def check_budget(project: Project, facts: ArchiveFacts) -> list[Defect]:
         floor = facts.floor
         if floor is None:
             defects.append(
-                Defect(facts.name, f"doesn't tell its floor, which must be {budget.floor} or lower")
+                Defect(
+                    facts.name, f"doesn't state its floor, which must be {budget.floor} or lower"
+                )
             )
         elif (floor.system, floor.order > budget.floor.order) != (budget.floor.system, False):
             defects.append(Defect(facts.name, f"needs {floor}, over its budget of {budget.floor}"))
@@ -203,7 +208,7 @@ def check_budget(project: Project, facts: ArchiveFacts) -> list[Defect]:
 
 
 def check_evidence(facts: ArchiveFacts, version: str, executable: str) -> list[Defect]:
-    """The evidence is about this very archive, and the version inside is that of its name."""
+    """Check that the evidence is about this archive, and that its name has the version inside."""
     evidence = facts.evidence
     if evidence is None:
         return []
@@ -232,7 +237,7 @@ def check_evidence(facts: ArchiveFacts, version: str, executable: str) -> list[D
 
 
 def _subjects(document: Any) -> list[str]:
-    """The SHA-256 digests that a statement of provenance is about."""
+    """The SHA-256 digests that a provenance statement is about."""
     return [subject["digest"]["sha256"] for subject in document["subject"]]
 
 
@@ -242,38 +247,41 @@ def _described(document: Any) -> list[str]:
 
 
 def check_description(facts: ArchiveFacts, path: Path) -> list[Defect]:
-    """The bill of materials, or the statement of provenance, is there and about this archive."""
+    """Check that the bill of materials, or the provenance, exists and is about this archive."""
     is_sbom = path.name.endswith(SBOM_ENDING)
     try:
         text = path.read_text(encoding="utf-8")
         about = (_described if is_sbom else _subjects)(json.loads(text))
     except OSError as error:
-        return [Defect(facts.name, f"{path.name} can't be read: {error.strerror}")]
+        return [Defect(facts.name, f"{path.name} cannot be read: {error.strerror}")]
     except (ValueError, KeyError, TypeError) as error:
-        return [Defect(facts.name, f"{path.name} is not what it should be: {error!r}")]
+        return [Defect(facts.name, f"{path.name} is invalid: {error!r}")]
     if facts.sha256 not in about:
         return [Defect(facts.name, f"{path.name} is about {', '.join(about) or 'nothing'}")]
     if is_sbom:
-        # Seconds to import, which commands that verify nothing needn't wait for.
+        # Takes seconds to import: commands that verify nothing needn't wait for it.
         from cyclonedx.schema import SchemaVersion
         from cyclonedx.validation.json import JsonStrictValidator
 
         invalid = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
         if invalid is not None:
-            return [Defect(facts.name, f"{path.name} is no valid CycloneDX: {invalid}")]
+            return [Defect(facts.name, f"{path.name} is not valid CycloneDX: {invalid}")]
     return []
 
 
 def check_rebuild(facts: ArchiveFacts, path: Path) -> list[Defect]:
-    """A second build, without a cache, gave the same bytes: those that were built, where the
-    executable was signed afterwards."""
+    """Check that a second build, without a cache, gave the same bytes; for a signed executable,
+    those of the unsigned build."""
     if not path.exists():
         return [Defect(facts.name, f"has no verdict of a second build ({path.name})")]
     verdict = load(Rebuild, path)
     built = facts.evidence.built_sha256 if facts.evidence is not None else facts.sha256
     if verdict.archive != facts.name or verdict.sha256 != built:
         return [
-            Defect(facts.name, f"{path.name} is about {verdict.archive} {verdict.sha256}, not this")
+            Defect(
+                facts.name,
+                f"{path.name} is about {verdict.archive} {verdict.sha256}, not about this archive",
+            )
         ]
     if verdict.rebuilt_sha256 != built:
         return [
@@ -286,13 +294,14 @@ def check_rebuild(facts: ArchiveFacts, path: Path) -> list[Defect]:
 
 
 def check_signature(archive: str, executable: Path, evidence: Evidence) -> list[Defect]:
-    """An executable for Windows that was signed has that signature, and is what was built but for
-    it. (One for macOS can be verified on macOS only, where that was done when it was signed.)"""
+    """Check that a signed Windows executable has the recorded signature, and otherwise equals the
+    built one. (macOS executables can only be verified on macOS, which happened when they were
+    signed.)"""
     signed = evidence.signed
     try:
         if signed is None:
             is_signed = pe.is_signed(executable.read_bytes())
-            problem = "its executable is signed, and its evidence doesn't say so"
+            problem = "its executable is signed, but its evidence doesn't say so"
             return [Defect(archive, problem)] if is_signed else []
         found = authenticode.read_signature(executable)
         authenticode.check_made_of(executable, signed.executable)
@@ -304,7 +313,7 @@ def check_signature(archive: str, executable: Path, evidence: Evidence) -> list[
 
 
 def check_notarisation(facts: ArchiveFacts, path: Path, executable: str) -> list[Defect]:
-    """Apple's answer, where there is one, is about this very executable."""
+    """Check that Apple's answer, if there is one, is about this executable."""
     if not path.exists():
         return []
     answer = load(Notarisation, path)
@@ -318,7 +327,7 @@ def check_notarisation(facts: ArchiveFacts, path: Path, executable: str) -> list
 def check_native_version(
     archive: str, executable: Path, program: str, version: str
 ) -> list[Defect]:
-    """The executable itself, started here with an empty environment, says the version."""
+    """Start the executable with an empty environment, and check the version it prints."""
     with tempfile.TemporaryDirectory() as home:
         environment = {"HOME": home, "TMPDIR": home}
         if sys.platform == "win32":
@@ -333,19 +342,19 @@ def check_native_version(
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            return [Defect(archive, f"its executable can't say its version: {error}")]
+            return [Defect(archive, f"its executable cannot print its version: {error}")]
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     if done.returncode != 0:
         message = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         return [
             Defect(
                 archive,
-                f"`--version` ends with {done.returncode}: {' '.join(message) or 'no message'}",
+                f"`--version` exits with {done.returncode}: {' '.join(message) or 'no message'}",
             )
         ]
     first = lines[0].strip() if lines else ""
     if first != f"{program} {version}":
-        return [Defect(archive, f"says {first!r} of itself, not {f'{program} {version}'!r}")]
+        return [Defect(archive, f"prints the version {first!r}, not {f'{program} {version}'!r}")]
     return []
 
 
@@ -380,7 +389,7 @@ def _check_archive(
         with tempfile.TemporaryDirectory() as folder:
             extracted = Path(folder) / executable_name
             extract_member(path, executable_name, extracted)
-            # It takes most of a second to import, which commands that verify nothing needn't wait.
+            # Takes most of a second to import: commands that verify nothing needn't wait for it.
             from release.checks.executables import inspect_executable
 
             try:
@@ -412,7 +421,7 @@ def _check_archive(
         defects += check_budget(project, facts)
     if options.rebuilds:
         if options.evidence is None:
-            raise ReleaseError("verdicts of second builds lie in the folder of the evidence")
+            raise ReleaseError("verdicts of second builds are in the evidence folder: give it too")
         verdict = rebuild_path(options.evidence, project.base(version, platform))
         try:
             defects += check_rebuild(facts, verdict)
@@ -428,14 +437,15 @@ def verify(
     platforms: Sequence[Platform],
     options: VerifyOptions | None = None,
 ) -> Report:
-    """Check a folder that holds the archives and checksums of these platforms and nothing else.
+    """Check a folder that must contain the archives and checksums of these platforms and nothing
+    else.
 
-    Raises ReleaseError when the folder itself can't be read; whatever is wrong with its files is
-    in the report.
+    Raises ReleaseError if the folder itself cannot be read; problems with its files are in the
+    report.
     """
     options = options or VerifyOptions()
     if not directory.is_dir():
-        raise ReleaseError(f"{directory} is no folder")
+        raise ReleaseError(f"{directory} is not a folder")
     if options.evidence is not None and not options.evidence.is_dir():
         raise ReleaseError(f"{options.evidence}, the folder of the evidence, doesn't exist")
     archives = {platform: project.archive(version, platform) for platform in platforms}
@@ -458,7 +468,7 @@ def sound_archives(
     platforms: Sequence[Platform],
     options: VerifyOptions,
 ) -> list[ArchiveFacts]:
-    """The facts about archives without a defect; raises ReleaseError when there is one."""
+    """The facts about archives that have no defects; raises ReleaseError if one has."""
     report = verify(directory, project, version, platforms, options)
     if report.defects:
         raise ReleaseError(

@@ -70,7 +70,7 @@ def test_a_whole_release_has_no_defect(release: Release) -> None:
 
 def test_a_single_platform_is_checked_alone(release: Release) -> None:
     report = verify.verify(release.directory, AGENT_RUNNER, TAG, [LINUX])
-    unexpected = [defect for defect in report.defects if "no file of this release" in str(defect)]
+    unexpected = [defect for defect in report.defects if "not part of this release" in str(defect)]
     assert len(unexpected) == len(report.defects) == 8
     assert [facts.name for facts in report.archives] == [LINUX_ARCHIVE]
 
@@ -97,11 +97,11 @@ NOTICES = (0o644, stand_ins.NOTICES)
 FAULTS: dict[str, tuple[Fault, str]] = {
     "no bill of materials": (
         lambda r: (r.evidence / f"{LINUX_BASE}.cdx.json").unlink(),
-        f"{LINUX_BASE}.cdx.json can't be read",
+        f"{LINUX_BASE}.cdx.json cannot be read",
     ),
     "bill of materials that is none": (
         lambda r: r.change("linux-amd64.cdx.json", components=[{"name": "x"}]),
-        f"{LINUX_BASE}.cdx.json is no valid CycloneDX",
+        f"{LINUX_BASE}.cdx.json is not valid CycloneDX",
     ),
     "bill of materials of another archive": (
         lambda r: r.change("linux-amd64.cdx.json", metadata={"component": {"hashes": []}}),
@@ -113,26 +113,26 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "provenance that is none": (
         lambda r: (r.evidence / f"{LINUX_BASE}.intoto.json").write_text("[]"),
-        f"{LINUX_BASE}.intoto.json is not what it should be",
+        f"{LINUX_BASE}.intoto.json is invalid",
     ),
     "missing archive": (lambda r: _archive(r).unlink(), f"{LINUX_ARCHIVE}: is missing"),
     "missing checksum": (lambda r: _checksum(r).unlink(), f"{LINUX_ARCHIVE}.sha256: is missing"),
     "extra file": (
         lambda r: (r.directory / ".DS_Store").touch(),
-        ".DS_Store: is no file of this release",
+        ".DS_Store: is not part of this release",
     ),
-    "extra folder": (lambda r: (r.directory / "x").mkdir(), "x: is no file of this release"),
+    "extra folder": (lambda r: (r.directory / "x").mkdir(), "x: is not part of this release"),
     "link": (
         _replace_by_link,
-        f"{LINUX_ARCHIVE}: is no regular file",
+        f"{LINUX_ARCHIVE}: is not a regular file",
     ),
     "truncated archive": (
         lambda r: _archive(r).write_bytes(_archive(r).read_bytes()[:-4]),
-        "can't be read as an archive",
+        "cannot be read as an archive",
     ),
     "rotten archive": (
         lambda r: _archive(r).write_bytes(gzip.compress(b"rot" * 1000)),
-        "can't be read as an archive",
+        "cannot be read as an archive",
     ),
     "wrong digest": (
         lambda r: _checksum(r).write_text(f"{'0' * 64}  {LINUX_ARCHIVE}\n"),
@@ -140,7 +140,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "digest of another file": (
         lambda r: _checksum(r).write_text(f"{'0' * 64}  other.tar.gz\n"),
-        f"{LINUX_ARCHIVE}.sha256: is about other.tar.gz",
+        f"{LINUX_ARCHIVE}.sha256: is for other.tar.gz",
     ),
     "checksum with a folder": (
         lambda r: _checksum(r).write_text(f"{'0' * 64}  dist/{LINUX_ARCHIVE}\n"),
@@ -152,7 +152,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "no notices": (
         lambda r: r.repack(LINUX_ARCHIVE, {"agent-runner": (0o755, PROGRAM)}),
-        f"{LINUX_ARCHIVE}: holds no {NOTICES_NAME}",
+        f"{LINUX_ARCHIVE}: doesn't contain {NOTICES_NAME}",
     ),
     "empty notices": (
         lambda r: r.repack(
@@ -165,7 +165,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
             LINUX_ARCHIVE,
             {"agent-runner": (0o755, PROGRAM), NOTICES_NAME: NOTICES, "../x": (0o644, b"x")},
         ),
-        f"{LINUX_ARCHIVE}: holds ../x, which doesn't belong there",
+        f"{LINUX_ARCHIVE}: contains ../x, which doesn't belong there",
     ),
     "not executable": (
         lambda r: r.repack(
@@ -177,7 +177,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         lambda r: r.repack(
             LINUX_ARCHIVE, {"agent-runner": (0o755, b"#!/bin/sh\n"), NOTICES_NAME: NOTICES}
         ),
-        f"{LINUX_ARCHIVE}: agent-runner is no ELF, Mach-O or PE file",
+        f"{LINUX_ARCHIVE}: agent-runner is not an ELF, Mach-O or PE file",
     ),
     "another platform's program": (
         lambda r: r.repack(
@@ -187,7 +187,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "no evidence": (
         lambda r: (r.evidence / f"agent-runner-{TAG}-linux-amd64.json").unlink(),
-        f"{LINUX_ARCHIVE}: its evidence: agent-runner-{TAG}-linux-amd64.json can't be read",
+        f"{LINUX_ARCHIVE}: its evidence: agent-runner-{TAG}-linux-amd64.json cannot be read",
     ),
     "another version's evidence": (
         lambda r: r.change("linux-amd64.json", version="dev"),
@@ -195,7 +195,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "malformed evidence": (
         lambda r: r.change("linux-amd64.json", executables=[{}]),
-        f"agent-runner-{TAG}-linux-amd64.json is not what it should be: executables.0.path",
+        f"agent-runner-{TAG}-linux-amd64.json is invalid: executables.0.path",
     ),
     "another version inside": (
         lambda r: write_archive(
@@ -217,7 +217,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "verdict about another archive": (
         lambda r: r.change("linux-amd64.rebuild.json", sha256="1" * 64),
-        f"{'1' * 64}, not this",
+        f"{'1' * 64}, not about this archive",
     ),
 }
 
@@ -237,8 +237,8 @@ def test_one_run_names_every_defect(release: Release) -> None:
     release.repack(WINDOWS_ARCHIVE, {"agent-runner.exe": (0o755, PROGRAM)})
     text = "\n".join(release.defects())
     assert f"{LINUX_ARCHIVE}: is missing" in text
-    assert "extra: is no file" in text
-    assert f"{WINDOWS_ARCHIVE}: holds no {NOTICES_NAME}" in text
+    assert "extra: is not part" in text
+    assert f"{WINDOWS_ARCHIVE}: doesn't contain {NOTICES_NAME}" in text
     assert f"{WINDOWS_ARCHIVE}: its executable is ELF" in text
 
 
@@ -266,7 +266,7 @@ def test_a_floor_that_only_the_packager_knows_must_be_told(release: Release) -> 
     del evidence["executables"][0]["manifest"]["floor"]
     path.write_text(json.dumps(evidence))
     assert release.defects(_with_budget(Budget(10**8, Floor("glibc", "2.36")))) == [
-        f"{LINUX_ARCHIVE}: doesn't tell its floor, which must be glibc 2.36 or lower"
+        f"{LINUX_ARCHIVE}: doesn't state its floor, which must be glibc 2.36 or lower"
     ]
 
 
@@ -276,7 +276,10 @@ def test_a_floor_that_only_the_packager_knows_must_be_told(release: Release) -> 
 )
 @pytest.mark.parametrize(
     ("says", "message"),
-    [("agent-runner dev\n", "says 'agent-runner dev' of itself"), ("", "says '' of itself")],
+    [
+        ("agent-runner dev\n", "prints the version 'agent-runner dev'"),
+        ("", "prints the version ''"),
+    ],
 )
 def test_the_program_itself_is_asked_for_its_version(
     release: Release, says: str, message: str
@@ -296,7 +299,7 @@ def test_the_program_itself_is_asked_for_its_version(
 
 
 def test_folders_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="no folder"):
+    with pytest.raises(ReleaseError, match="is not a folder"):
         verify.verify(tmp_path / "x", AGENT_RUNNER, TAG, [LINUX])
     with pytest.raises(ReleaseError, match="folder of the evidence"):
         verify.verify(tmp_path, AGENT_RUNNER, TAG, [LINUX], VerifyOptions(tmp_path / "x"))

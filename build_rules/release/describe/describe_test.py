@@ -266,7 +266,7 @@ def test_a_denied_licence_ends_the_program_before_it_writes(
         ("allow = []", "has allow, but only"),
         ("[distributions]\nx = {license = 'MIT'}", "`distributions.x` must be"),
         ("[aliases]\n'a' = 'nope'", "`aliases.a` is 'nope'"),
-        ("allowed", "can't be read"),
+        ("allowed", "cannot be read"),
     ],
 )
 def test_a_policy_that_can_not_be_used(tmp_path: Path, text: str, problem: str) -> None:

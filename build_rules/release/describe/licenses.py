@@ -1,16 +1,16 @@
-"""Under which licences something may be inside what is given away.
+"""Which licences are allowed inside a distributed archive.
 
 A policy is a TOML file:
 
     allowed = ["MIT", "Apache-2.0", ...]   SPDX identifiers, `X WITH Y` for one with an exception
 
-    [denied]                               SPDX identifier = why, for those that people ask about
+    [denied]                               SPDX identifier = reason, shown in the error
     [aliases]                              what authors write = SPDX expression
     [distributions]                        name = {license = SPDX expression, reason = text}
     [host_packages]                        pattern of a system's package = SPDX expression
 
-A distribution needs a licence that is allowed: of `A OR B` one suffices, of `A AND B` both are
-needed. One that isn't in `allowed` is refused, in `denied` or not.
+A distribution needs an allowed licence: one of `A OR B`, both of `A AND B`. A licence that isn't in
+`allowed` is refused, whether or not `denied` names it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class License:
 
 @dataclass(frozen=True)
 class Policy:
-    """`path` is for messages; names of distributions are normalized, words in lower case."""
+    """`path` is for messages; names of distributions are normalized, aliases in lower case."""
 
     path: str
     allowed: frozenset[str]
@@ -53,11 +53,11 @@ class Policy:
 
 
 EMPTY = Policy("", frozenset(), {}, {}, {}, {})
-"""No policy: licences are read as they are, nothing is refused."""
+"""No policy: nothing is refused."""
 
 
 def spdx(text: str) -> str | None:
-    """The SPDX expression that a text is, in the standard's spelling; None when it is none."""
+    """Normalize a text as an SPDX expression; None if it isn't one."""
     try:
         parsed = _SPDX.parse(text, validate=True, strict=True)
     except ExpressionError:
@@ -70,7 +70,7 @@ def read_policy(path: Path) -> Policy:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ReleaseError(f"the licence policy {path} can't be read: {error}") from error
+        raise ReleaseError(f"the licence policy {path} cannot be read: {error}") from error
     unknown = sorted(set(data).difference(_SECTIONS))
     if unknown:
         raise ReleaseError(
@@ -80,7 +80,7 @@ def read_policy(path: Path) -> Policy:
     def expression(where: str, value: Any) -> str:
         known = spdx(value) if isinstance(value, str) else None
         if known is None:
-            raise ReleaseError(f"{path}: {where} is {value!r}, which is no SPDX expression")
+            raise ReleaseError(f"{path}: {where} is {value!r}, which is not an SPDX expression")
         return known
 
     stated: dict[str, str] = {}
@@ -109,7 +109,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def license_of(distribution: Distribution, policy: Policy) -> License:
-    """What the policy states for it, or else what its metadata says."""
+    """The licence that the policy states, or else the one in the metadata."""
     stated = policy.distributions.get(canonicalize_name(distribution.name))
     if stated is not None:
         return License(stated)
@@ -128,7 +128,7 @@ def license_of_library(library: HostLibrary, policy: Policy) -> License:
 
 
 def refused(expression: str, policy: Policy) -> list[str]:
-    """The licences for which an expression can't be accepted; none when it can."""
+    """The licences that make an expression unacceptable; empty if it is acceptable."""
 
     def judge(node: Any) -> list[str]:
         if isinstance(node, _SPDX.AND):
@@ -156,7 +156,7 @@ def _whose(library: HostLibrary) -> str:
 def problems(
     distributions: Iterable[Distribution], libraries: Iterable[HostLibrary], policy: Policy
 ) -> list[str]:
-    """What must not be inside: what it is, its licence, and what to do."""
+    """What must not be inside: each with its licence and the remedy."""
     if policy is EMPTY:
         return []
     found = []
@@ -166,7 +166,7 @@ def problems(
         if known.expression is None:
             said = f"says {known.words!r}" if known.words else "declares no licence"
             found.append(
-                f"{title} {said}, which is no SPDX expression: read its licence text and state "
+                f"{title} {said}, which is not an SPDX expression: read its licence text and add "
                 f'`{distribution.name} = {{license = "…", reason = "…"}}` in `[distributions]` of '
                 f"{policy.path}"
             )
@@ -175,9 +175,9 @@ def problems(
         if bad:
             found.append(
                 f"{title} is under {known.expression}, and {' and '.join(bad)} is not allowed"
-                f"{_why(bad, policy)}: leave the distribution out (`excludes` of the executable, or "
-                f"another dependency), or, if its terms can be kept, add the licence to `allowed` "
-                f"of {policy.path}"
+                f"{_why(bad, policy)}: exclude the distribution (with the executable's `excludes`, "
+                "or by using another dependency), or, if you can comply with its terms, add the "
+                f"licence to `allowed` in {policy.path}"
             )
     for library in libraries:
         known = license_of_library(library, policy)
@@ -186,6 +186,6 @@ def problems(
             found.append(
                 f"{library.name} of {_whose(library)} is under "
                 f"{known.expression}, and {' and '.join(bad)} is not allowed{_why(bad, policy)}: "
-                "exclude the module that needs it (`excludes` of the executable)"
+                "exclude the module that needs it (with the executable's `excludes`)"
             )
     return found

@@ -1,7 +1,7 @@
-"""An in-toto statement with SLSA's provenance predicate: from what an archive was made, and how.
+"""An in-toto statement with SLSA's provenance predicate: what an archive was made from, and how.
 
-It is part of the build and therefore says nothing that differs from one run to the next: no time,
-no machine, no user. Who ran the build is what a signed attestation says, which is made elsewhere.
+Because it is part of the build, it contains nothing that differs between runs: no time, no machine,
+no user. Who ran the build is recorded in a signed attestation, which is made elsewhere.
 
 https://in-toto.io/Statement/v1 · https://slsa.dev/spec/v1.0/provenance
 """

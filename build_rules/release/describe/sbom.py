@@ -1,6 +1,6 @@
-"""A CycloneDX bill of materials of an archive: what is really inside, as its packagers say.
+"""A CycloneDX bill of materials of an archive: what is really inside, according to its packagers.
 
-Deterministic: its serial number is made from the archive's digest, its time is the archive's.
+It is deterministic: its serial number derives from the archive's digest, its time is the archive's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from release.manifest import Distribution, HostLibrary, Interpreter
 
 _NAMESPACE = uuid.UUID("8e4f4f0e-6d2e-5f0a-9d0b-1a1f2c9b7c55")
 PROPERTIES = "pants:release"
-"""The names of properties that this program adds start with it and a colon."""
+"""Prefix of the names of our own properties, before a colon."""
 _INTERPRETER_LICENSE = "PSF-2.0"
 
 _MARKERS = {
@@ -59,7 +59,7 @@ def _hashes(*digests: str | None) -> list[HashType]:
 def _licenses(license: License) -> list[LicenseExpression | DisjunctiveLicense]:
     if license.expression is not None:
         return [LicenseExpression(license.expression)]
-    # A whole text in place of a name: the notices in the archive have it.
+    # A whole text instead of a name: the notices in the archive contain it.
     lines = (license.words or "").splitlines()
     return [DisjunctiveLicense(name=lines[0][:200])] if lines else []
 
@@ -74,7 +74,8 @@ def _distribution(
 ) -> Component:
     references = []
     if distribution.sha256 is None and locked is not None:
-        # Which of a version's files was installed isn't told; the lock has all that it can be.
+        # The manifest doesn't say which of a version's files was installed; the lock lists the
+        # candidates.
         url = str(
             PackageURL(
                 "pypi", name=canonicalize_name(distribution.name), version=distribution.version
@@ -156,18 +157,18 @@ def _marker_environment(platform: str, python: str | None) -> dict[str, str]:
 
 
 def _required(distribution: Distribution, environment: Mapping[str, str]) -> Iterator[str]:
-    """The normalized names of what it needs where the archive runs; extras are nobody's need."""
+    """The normalized names of its requirements on the archive's platform, without extras."""
     for text in distribution.requires:
         try:
             requirement = Requirement(text)
-        except InvalidRequirement:  # metadata that an old tool wrote
+        except InvalidRequirement:  # metadata written by an old tool
             continue
         if requirement.marker is None or requirement.marker.evaluate(dict(environment)):
             yield canonicalize_name(requirement.name)
 
 
 def serial_number(archive_sha256: str) -> uuid.UUID:
-    """That of the document about the archive with this digest."""
+    """The serial number of the document about the archive with this digest."""
     return uuid.uuid5(_NAMESPACE, archive_sha256)
 
 

@@ -1,10 +1,10 @@
 """Write a deterministic archive, and verify it by reading it back.
 
 Runs as a separate process on whatever Python 3.9+ the machine has: standard library only, no
-import from this repository. The bytes depend on the specification, on the content of the files
-and their executable bits, and on the zlib that compresses them (a zlib-ng writes other bytes than
-zlib; the content is the same) - and on nothing else: not on the umask, the owner, the order of
-the files, their times, the time zone or the clock.
+import from this repository. The bytes depend only on the specification, the content of the files
+and their executable bits, and the zlib that compresses them (zlib-ng writes other bytes for the
+same content): not on the umask, the owner, the order of the files, their times, the time zone or
+the clock.
 
 Usage: archiver.py SPECIFICATION.json
 
@@ -37,15 +37,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
 _CHUNK = 1 << 20
-_LEVEL = 6  # zlib's default, the only level that `zipfile` has for a stream on every Python
-_ZIP_EPOCH = 315532800  # 1980-01-01T00:00:00Z, the first moment that a ZIP file can express
+_LEVEL = 6  # zlib's default, the only level that `zipfile` offers for streams on every Python
+_ZIP_EPOCH = 315532800  # 1980-01-01T00:00:00Z, the earliest time that a ZIP file can express
 _ZIP_END = 4354819198  # 2107-12-31T23:59:58Z, the last one
 _ZIP_DIRECTORY = 0x10  # the low byte of the external attributes, as Windows reads it
 _ZIP_UNIX = 3  # "version made by": the high half of the external attributes is a Unix mode
 
 
 class ArchiveError(Exception):
-    """The archive can't be written as specified, or differs from its specification when read back."""
+    """The archive cannot be written as specified, or differs from its specification when read back."""
 
 
 @dataclass(frozen=True, order=True)
@@ -78,13 +78,15 @@ def _sha256(stream: BinaryIO) -> str:
 
 
 def _check_members(members: Iterable[Member]) -> list[Member]:
-    """Return the members in the order in which they are written."""
+    """Check the members, and return them in the order to write."""
     ordered = sorted(members)
     seen: set[str] = set()
     for member in ordered:
         parts = member.path.split("/")
         if not member.path or member.path.startswith("/") or {"", ".", ".."} & set(parts):
-            raise ArchiveError(f"{member.path!r} can't name a member: it must stay in the archive")
+            raise ArchiveError(
+                f"{member.path!r} is not a valid member name: it must stay in the archive"
+            )
         if member.path in seen:
             raise ArchiveError(f"two members have the name {member.path!r}")
         seen.add(member.path)
@@ -112,8 +114,8 @@ def _expected(member: Member, mtime: int) -> Entry:
 
 
 def write_tar_gz(members: list[Member], mtime: int, stream: BinaryIO) -> None:
-    # No file name and no time in gzip's header; POSIX ustar headers where they suffice, and a
-    # pax record only for what they can't say (a name of more than 256 bytes).
+    # No file name and no time in gzip's header; POSIX ustar headers where they suffice, and a pax
+    # record only where they don't (a name of more than 256 bytes).
     with (
         gzip.GzipFile("", "wb", _LEVEL, stream, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
@@ -213,7 +215,7 @@ class _Format:
 
 FORMATS = {
     "tar.gz": _Format(write_tar_gz, read_tar_gz, lambda mtime: mtime),
-    # ZIP counts in steps of two seconds from 1980 on.
+    # ZIP counts time in steps of two seconds from 1980 on.
     "zip": _Format(
         write_zip, read_zip, lambda mtime: min(max(mtime, _ZIP_EPOCH), _ZIP_END) // 2 * 2
     ),
@@ -232,15 +234,15 @@ def _differences(expected: dict[str, Entry], found: dict[str, Entry]) -> list[st
 
 
 def create(output: Path, archive_format: str, members: Iterable[Member], *, mtime: int) -> None:
-    """Write the archive to a temporary name, read it again, and only then give it its name.
+    """Write the archive under a temporary name, read it back, and only then rename it.
 
-    Raises ArchiveError, and leaves no file, when the members can't be archived as they are
-    specified or when what was written differs from them.
+    Raises ArchiveError, and leaves no file, if the members cannot be archived as specified or the
+    written archive differs from them.
     """
     if archive_format not in FORMATS:
-        raise ArchiveError(f"no format {archive_format!r}: choose one of {', '.join(FORMATS)}")
+        raise ArchiveError(f"unknown format {archive_format!r}: choose one of {', '.join(FORMATS)}")
     if mtime < 0:
-        raise ArchiveError(f"a time before 1970 ({mtime}) can't be archived")
+        raise ArchiveError(f"times before 1970 ({mtime}) cannot be archived")
     ordered = _check_members(members)
     chosen = FORMATS[archive_format]
     mtime = chosen.mtime(mtime)
@@ -252,7 +254,9 @@ def create(output: Path, archive_format: str, members: Iterable[Member], *, mtim
         expected = {member.path: _expected(member, mtime) for member in ordered}
         problems = _differences(expected, chosen.read(partial))
         if problems:
-            raise ArchiveError(f"{output.name} is not what it should be: " + "; ".join(problems))
+            raise ArchiveError(
+                f"{output.name} differs from its specification: " + "; ".join(problems)
+            )
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)

@@ -199,7 +199,7 @@ def test_an_archive_that_differs_from_its_members_is_not_kept(
 
     changed = archiver._Format(write_and_change, written.read, written.mtime)
     monkeypatch.setitem(archiver.FORMATS, archive_format, changed)
-    with pytest.raises(ArchiveError, match=r"a\.out is not what it should be: file is"):
+    with pytest.raises(ArchiveError, match=r"a\.out differs from its specification: file is"):
         create(tmp_path / "a.out", archive_format, members, mtime=MTIME)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "other"]
 

@@ -1,4 +1,4 @@
-"""Reading archives that someone else wrote: nothing about them is taken for granted."""
+"""Read archives from elsewhere, which may be damaged or malicious."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _as_release_error(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise ReleaseError(f"{path.name} can't be read as an archive: {error}") from error
+        raise ReleaseError(f"{path.name} cannot be read as an archive: {error}") from error
 
 
 def _tar_members(path: Path) -> Iterator[ArchiveMember]:
@@ -67,7 +67,7 @@ def _tar_members(path: Path) -> Iterator[ArchiveMember]:
                 elif info.isdir():
                     kind = "folder"
                 yield ArchiveMember(info.name, kind, info.mode, info.size, digest)
-        # tarfile stops at the end of the tar; the stream's own checksum comes after it.
+        # tarfile stops at the end of the tar, before the stream's checksum.
         while stream.read(_CHUNK):
             pass
 
@@ -104,7 +104,7 @@ def _extract_from_tar(path: Path, name: str, sink: IO[bytes]) -> None:
     with tarfile.open(path, "r:gz") as archive:
         source = archive.extractfile(name)
         if source is None:
-            raise ReleaseError(f"{name} in {path.name} is no file")
+            raise ReleaseError(f"{name} in {path.name} is not a file")
         shutil.copyfileobj(source, sink, _CHUNK)
 
 

@@ -1,4 +1,4 @@
-"""Objects in a bucket of S3, of Cloudflare R2 or of another server that speaks S3's API."""
+"""Objects in a bucket: Amazon S3, Cloudflare R2, or another server with the S3 API."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-"""Cache-Control of what never changes: a year, and no question asked in between."""
+"""Cache-Control for objects that never change: a year, without revalidation."""
 SHORT_LIVED = "public, max-age=60"
-"""Cache-Control of what says which version is the latest."""
+"""Cache-Control for objects that name the latest version."""
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What is stored under a key."""
+    """An object as the bucket describes it."""
 
     content_type: str
     cache_control: str
@@ -38,10 +38,10 @@ class StoredObject:
 
 
 def connect(endpoint_url: str | None, region: str | None) -> S3Client:
-    """A client; account and region come from where AWS's own tools take them.
+    """Make a client; account and region come from where AWS's own tools find them.
 
-    R2 answered 501 to the checksum headers that newer clients send unasked, hence `when_required`:
-    what was stored is read again and compared instead.
+    R2 answered 501 to the checksum headers that newer clients send by default, hence
+    `when_required`: stored objects are read back and compared instead.
     """
     config = Config(
         connect_timeout=10,
@@ -51,11 +51,11 @@ def connect(endpoint_url: str | None, region: str | None) -> S3Client:
         response_checksum_validation="when_required",
     )
     try:
-        # A session of its own: the default one remembers the account that it found first.
+        # A new session: the default one keeps the first account it found.
         session = boto3.session.Session(region_name=region)
         return session.client("s3", endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
-        raise ReleaseError(f"no S3 client can be made: {error}") from error
+        raise ReleaseError(f"cannot create an S3 client: {error}") from error
 
 
 @contextmanager
@@ -78,7 +78,7 @@ class Bucket:
         self.name = name
 
     def read(self, key: str, limit: int = 1 << 20) -> bytes | None:
-        """A small object's content; None when there is no such object."""
+        """Read a small object; None if it doesn't exist."""
         with _explained(self.name, f"reading {key}"):
             try:
                 answer = self._client.get_object(Bucket=self.name, Key=key)
@@ -92,7 +92,7 @@ class Bucket:
         return content
 
     def inspect(self, key: str) -> StoredObject | None:
-        """Download an object for its digest; None when there is no such object."""
+        """Download an object to compute its digest; None if it doesn't exist."""
         with _explained(self.name, f"reading {key}"):
             try:
                 answer = self._client.get_object(Bucket=self.name, Key=key)
@@ -113,7 +113,7 @@ class Bucket:
             )
 
     def create(self, key: str, content: bytes, content_type: str, cache_control: str) -> bool:
-        """Store an object unless there is one of that key; False when there is."""
+        """Store an object unless the key exists; False if it does."""
         with _explained(self.name, f"writing {key}"):
             try:
                 self._client.put_object(
@@ -131,7 +131,7 @@ class Bucket:
         return True
 
     def replace(self, key: str, content: bytes, content_type: str, cache_control: str) -> None:
-        """Store an object, whatever is there."""
+        """Store an object, replacing any that exists."""
         with _explained(self.name, f"writing {key}"):
             self._client.put_object(
                 Bucket=self.name,

@@ -1,4 +1,4 @@
-"""What a server should call the files of a release."""
+"""Media types of a release's files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _TYPES = {
 
 
 def content_type(name: str) -> str:
-    """The media type by the file's ending; raises ReleaseError for one that isn't known."""
+    """Look up the media type by the file's ending; raises ReleaseError for an unknown one."""
     for ending, media_type in _TYPES.items():
         if name.endswith(ending):
             return media_type
-    raise ReleaseError(f"{name} has no known type: its ending is none of {', '.join(_TYPES)}")
+    raise ReleaseError(f"{name} has an unknown ending: known are {', '.join(_TYPES)}")

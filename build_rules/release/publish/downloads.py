@@ -1,14 +1,14 @@
-"""Downloads from a bucket: versions that never change, and one file that says which is the latest.
+"""Downloads from a bucket: versions that never change, and one file that names the latest.
 
     PREFIX/PROGRAM/VERSION/FILE           the release's files
-    PREFIX/PROGRAM/VERSION/evidence/FILE  what is known about them
+    PREFIX/PROGRAM/VERSION/evidence/FILE  their evidence
     PREFIX/PROGRAM/VERSION/install.*      installers of that version
-    PREFIX/PROGRAM/VERSION/manifest.json  all of these with their digests: written last of them
+    PREFIX/PROGRAM/VERSION/manifest.json  all of these with their digests; written after them
     PREFIX/PROGRAM/install.*              the latest version's installers
-    PREFIX/PROGRAM/latest.json            the latest final version: written last of all
+    PREFIX/PROGRAM/latest.json            the latest final version; written last
 
-So whoever finds a manifest finds all that it names, and whoever reads `latest.json` gets a version
-that is complete. A run that was interrupted is completed by the next.
+So everything that a manifest names exists, and `latest.json` always names a complete version. The
+next run completes an interrupted one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _JSON = "application/json"
 
 
 class PublishedFile(BaseModel):
-    """A file of a version; `platform` for archives and their checksums alone, `size` in bytes."""
+    """A file of a version; only archives and their checksums have a `platform`. `size` is in
+    bytes."""
 
     name: str
     key: str
@@ -45,7 +46,7 @@ class PublishedFile(BaseModel):
 
 
 class VersionManifest(BaseModel):
-    """`manifest.json`, and with the latest version's content `latest.json`."""
+    """`manifest.json`; `latest.json` is a copy of the latest version's."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -63,7 +64,7 @@ class VersionManifest(BaseModel):
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a program's versions lie in a bucket; `prefix` is empty or a folder."""
+    """Where a bucket holds a program's versions; `prefix` is empty or a folder."""
 
     bucket: Bucket
     program: str
@@ -92,7 +93,7 @@ def _parse(content: bytes, where: str) -> VersionManifest:
     try:
         return VersionManifest.model_validate_json(content)
     except ValidationError as error:
-        raise ReleaseError(f"{where} is not what it should be: {error}") from error
+        raise ReleaseError(f"{where} is not a valid manifest: {error}") from error
 
 
 def _platform_of(project: Project, version: str, name: str) -> str | None:
@@ -104,7 +105,7 @@ def _platform_of(project: Project, version: str, name: str) -> str | None:
 
 
 def evidence_files(project: Project, folder: Path, tag: str) -> list[Path]:
-    """The evidence of this version; a folder that was built into twice may hold another's."""
+    """The evidence of this version; after two builds the folder may hold another's too."""
     bases = [project.base(tag, platform) for platform in project.platforms]
     return sorted(path for base in bases for path in folder.glob(f"{base}.*"))
 
@@ -121,7 +122,7 @@ def _items(
     named += [(path, f"evidence/{path.name}") for path in evidence]
     items = []
     for path, name in named:
-        content_type(path.name)  # complain before anything is uploaded
+        content_type(path.name)  # fail before anything is uploaded
         content = path.read_bytes()
         items.append(
             _Item(
@@ -142,11 +143,11 @@ def _check_stored(
     bucket: Bucket, key: str, stored: StoredObject | None, wanted: StoredObject
 ) -> None:
     if stored is None:
-        raise ReleaseError(f"{key} is not in {bucket.name} although it was written")
+        raise ReleaseError(f"{key} is missing from {bucket.name} although it was written")
     if stored.sha256 != wanted.sha256:
         raise ReleaseError(
-            f"{key} in {bucket.name} has other bytes ({stored.sha256}, ours {wanted.sha256}), and "
-            "a version is never overwritten: build a new one"
+            f"{key} in {bucket.name} has different bytes (SHA-256 {stored.sha256}, ours "
+            f"{wanted.sha256}), and versions are never overwritten: build a new one"
         )
     if (stored.content_type, stored.cache_control) != (wanted.content_type, wanted.cache_control):
         raise ReleaseError(
@@ -157,7 +158,7 @@ def _check_stored(
 
 
 def _store(bucket: Bucket, key: str, content: bytes, media_type: str, log: Log) -> None:
-    """Store what never changes, or find that it is there; in both cases read it again."""
+    """Store an object that never changes, unless it exists; either way, read it back."""
     wanted = StoredObject(media_type, IMMUTABLE, hashlib.sha256(content).hexdigest(), len(content))
     created = bucket.create(key, content, media_type, IMMUTABLE)
     _check_stored(bucket, key, bucket.inspect(key), wanted)
@@ -171,11 +172,11 @@ def _is_newer(new: ReleaseVersion, old: ReleaseVersion) -> bool:
 def _replace(bucket: Bucket, key: str, content: bytes, media_type: str) -> None:
     bucket.replace(key, content, media_type, SHORT_LIVED)
     if bucket.read(key) != content:
-        raise ReleaseError(f"{key} in {bucket.name} is not what was written")
+        raise ReleaseError(f"{key} in {bucket.name} differs from what was written")
 
 
 def _write_latest(destination: Destination, manifest: VersionManifest, log: Log) -> None:
-    """Let the latest version's installers, then `latest.json`, be those of a stored version."""
+    """Make a stored version the latest: replace the installers, then `latest.json`."""
     bucket = destination.bucket
     for file in manifest.files:
         if file.name not in INSTALLER_NAMES:
@@ -187,7 +188,7 @@ def _write_latest(destination: Destination, manifest: VersionManifest, log: Log)
         _replace(bucket, key, content, content_type(file.name))
         log(f"{key} installs {manifest.version}")
     _replace(bucket, destination.latest_key, manifest.to_bytes(), _JSON)
-    log(f"{destination.latest_key} says {manifest.version}")
+    log(f"{destination.latest_key} names {manifest.version}")
 
 
 def describe(
@@ -198,18 +199,18 @@ def describe(
     evidence: Sequence[Path],
     installers: Sequence[Path] = (),
 ) -> list[str]:
-    """The steps of a run that finds nothing there, for a dry run."""
+    """The steps of a first run, for a dry run."""
     items = _items(destination, project, version.tag, files, evidence, installers)
     steps = [f"store {item.file.key} ({item.file.size:,} bytes)" for item in items]
     steps.append(f"store {destination.manifest_key(version.tag)}")
     if version.prerelease:
-        return [*steps, f"leave {destination.latest_key} alone: {version.tag} is a prerelease"]
+        return [*steps, f"leave {destination.latest_key} unchanged: {version.tag} is a prerelease"]
     latest = [f"{destination.root}/{path.name}" for path in installers]
     return [
         *steps,
-        f"unless {destination.latest_key} says a newer version:",
+        f"unless {destination.latest_key} names a newer version:",
         *(f"replace {key}" for key in latest),
-        f"let {destination.latest_key} say {version.tag}",
+        f"point {destination.latest_key} to {version.tag}",
     ]
 
 
@@ -223,10 +224,10 @@ def upload(
     log: Log,
     installers: Sequence[Path] = (),
 ) -> VersionManifest:
-    """Upload a version, or complete what an earlier run began.
+    """Upload a version, or complete an earlier run.
 
-    Raises ReleaseError, with `manifest.json` and `latest.json` as they were, when anything differs
-    from what it should be.
+    Raises ReleaseError, and leaves `manifest.json` and `latest.json` unchanged, if anything is not
+    as expected.
     """
     bucket = destination.bucket
     items = _items(destination, project, version.tag, files, evidence, installers)
@@ -243,13 +244,13 @@ def upload(
     _store(bucket, destination.manifest_key(version.tag), manifest.to_bytes(), _JSON, log)
 
     if version.prerelease:
-        log(f"{version.tag} is a prerelease: {destination.latest_key} stays as it is")
+        log(f"{version.tag} is a prerelease: {destination.latest_key} stays unchanged")
         return manifest
     content = bucket.read(destination.latest_key)
     if content is not None:
         latest = _parse(content, destination.latest_key)
         if not _is_newer(version, parse_tag(latest.version, project.tag_prefix)):
-            log(f"{destination.latest_key} says {latest.version}, which is newer")
+            log(f"{destination.latest_key} names {latest.version}, which is newer")
             return manifest
     _write_latest(destination, manifest, log)
     return manifest
@@ -258,39 +259,41 @@ def upload(
 def _final_version(project: Project, tag: str) -> ReleaseVersion:
     version = parse_tag(tag, project.tag_prefix)
     if version.prerelease:
-        raise ReleaseError(f"{tag} is a prerelease, which is never the latest version")
+        raise ReleaseError(f"{tag} is a prerelease, which can never be the latest version")
     return version
 
 
 def describe_rollback(destination: Destination, project: Project, tag: str) -> list[str]:
-    """The steps of a rollback, for a dry run: nothing is read, so no account is needed."""
+    """The steps of a rollback, for a dry run: it reads nothing, so it needs no account."""
     _final_version(project, tag)
     return [
         f"read {destination.manifest_key(tag)}, which names every file of {tag}",
         "download each of those files and compare it with its SHA-256 there",
         *(f"replace {destination.root}/{name} with that version's" for name in INSTALLER_NAMES),
-        f"let {destination.latest_key} say {tag}",
+        f"point {destination.latest_key} to {tag}",
     ]
 
 
 def rollback(destination: Destination, project: Project, tag: str, log: Log) -> None:
-    """Let `latest.json` say an earlier version, after every file of it was read again.
+    """Point `latest.json` to an earlier version, after reading every file of it.
 
-    Raises ReleaseError, with `latest.json` as it was, when that version isn't complete.
+    Raises ReleaseError, and leaves `latest.json` unchanged, if that version is incomplete.
     """
     bucket = destination.bucket
     _final_version(project, tag)
     key = destination.manifest_key(tag)
     content = bucket.read(key)
     if content is None:
-        raise ReleaseError(f"{bucket.name} has no {key}: that version was never uploaded whole")
+        raise ReleaseError(
+            f"{bucket.name} has no {key}: that version was never completely uploaded"
+        )
     manifest = _parse(content, key)
     for file in manifest.files:
         stored = bucket.inspect(file.key)
         if stored is None or stored.sha256 != file.sha256:
             raise ReleaseError(
                 f"{file.key} in {bucket.name} is "
-                f"{'missing' if stored is None else 'not what its manifest says'}"
+                f"{'missing' if stored is None else 'different from its manifest'}"
             )
         log(f"{file.key} is in order")
     _write_latest(destination, manifest, log)

@@ -136,7 +136,7 @@ def test_a_version_lies_under_its_keys_with_its_headers(
         "sha256": hashlib.sha256(content).hexdigest(),
         "size": len(content),
     }
-    assert uploader.said[-1] == "tools/agent-runner/latest.json says agent-runner-v1.0.0"
+    assert uploader.said[-1] == "tools/agent-runner/latest.json names agent-runner-v1.0.0"
 
 
 def test_a_second_run_stores_nothing(client: S3Client, uploader: Uploader) -> None:
@@ -224,14 +224,14 @@ def test_rollback(client: S3Client, destination: Destination, uploader: Uploader
     script = destination.bucket.read("tools/agent-runner/install.sh")
     assert script == b"installs agent-runner-v1.0.0"
 
-    with pytest.raises(ReleaseError, match="never uploaded whole"):
+    with pytest.raises(ReleaseError, match="never completely uploaded"):
         rollback(destination, AGENT_RUNNER, "agent-runner-v0.9.0", print)
     with pytest.raises(ReleaseError, match="prerelease"):
         rollback(destination, AGENT_RUNNER, "agent-runner-v1.2.0-rc.1", print)
     files, _ = uploader.files("1.1.0")
     key = f"tools/agent-runner/agent-runner-v1.1.0/{files[0].name}"
     client.put_object(Bucket="downloads", Key=key, Body=b"rotten")
-    with pytest.raises(ReleaseError, match="not what its manifest says"):
+    with pytest.raises(ReleaseError, match="different from its manifest"):
         rollback(destination, AGENT_RUNNER, "agent-runner-v1.1.0", print)
     client.delete_object(Bucket="downloads", Key=key)
     with pytest.raises(ReleaseError, match="is missing"):
@@ -251,7 +251,7 @@ def test_what_cannot_be_reached_is_explained(
     anonymous = connect(client.meta.endpoint_url, "us-east-1")
     with pytest.raises(ReleaseError, match="AWS_ACCESS_KEY_ID"):
         Uploader(Destination(Bucket(anonymous, "downloads"), "agent-runner"), tmp_path)("1.0.0")
-    with pytest.raises(ReleaseError, match="no S3 client"):
+    with pytest.raises(ReleaseError, match="cannot create an S3 client"):
         connect("not a url", "us-east-1")
 
 
@@ -262,13 +262,13 @@ def test_a_dry_run_names_every_key(destination: Destination, uploader: Uploader)
     steps = describe(destination, AGENT_RUNNER, version, files, evidence, scripts)
     assert len([step for step in steps if step.startswith("store ")]) == 2 + 4 + 2 + 1
     assert steps[-4:] == [
-        "unless tools/agent-runner/latest.json says a newer version:",
+        "unless tools/agent-runner/latest.json names a newer version:",
         "replace tools/agent-runner/install.sh",
         "replace tools/agent-runner/install.ps1",
-        "let tools/agent-runner/latest.json say agent-runner-v1.0.0",
+        "point tools/agent-runner/latest.json to agent-runner-v1.0.0",
     ]
     assert (
-        "let tools/agent-runner/latest.json say"
+        "point tools/agent-runner/latest.json to"
         in (describe_rollback(destination, AGENT_RUNNER, "agent-runner-v1.0.0")[-1])
     )
     assert _latest(destination) is None

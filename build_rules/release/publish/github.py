@@ -16,14 +16,15 @@ from release.errors import ReleaseError
 _PER_PAGE = 100
 _ATTEMPTS = 5
 _STATUS = re.compile(r"\(HTTP (\d{3})\)")
-_NOT_LOGGED_IN = 4  # gh's exit code for it
+_NOT_LOGGED_IN = 4  # gh's exit code for a missing login
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
 
 T = TypeVar("T")
 
 
 class GitHubError(ReleaseError):
-    """GitHub, or the way to it, refused; `status` is HTTP's, None when no answer came."""
+    """GitHub refused a call or could not be reached; `status` is the HTTP status, None without a
+    response."""
 
     def __init__(self, message: str, status: int | None) -> None:
         super().__init__(message)
@@ -31,13 +32,13 @@ class GitHubError(ReleaseError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same call can succeed later."""
+        """Whether the same call may succeed later."""
         return self.status is None or self.status == 429 or self.status >= 500
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of a release. GitHub keeps a failed upload as one that is not `uploaded`."""
+    """A file of a release. GitHub keeps a failed upload as an asset that is not `uploaded`."""
 
     id: int
     name: str
@@ -63,7 +64,7 @@ def _release(data: dict[str, Any]) -> Release:
         draft=data["draft"],
         prerelease=data["prerelease"],
         url=data["html_url"],
-        # A URI template; the name is its one parameter that is used here.
+        # A URI template, of which only the parameter `name` is used.
         upload_url=data["upload_url"].partition("{")[0],
         assets=tuple(
             Asset(a["id"], a["name"], a["size"], a["state"] == "uploaded") for a in data["assets"]
@@ -74,8 +75,7 @@ def _release(data: dict[str, Any]) -> Release:
 class GitHub:
     """The releases of one repository.
 
-    Calls that change nothing, or nothing more when they are repeated, are repeated for a bounded
-    time when no answer comes. Raises GitHubError.
+    Idempotent calls are repeated for a limited time if no response comes. Raises GitHubError.
     """
 
     def __init__(
@@ -97,7 +97,8 @@ class GitHub:
         headers: tuple[str, ...] = (),
         output: Path | None = None,
     ) -> str:
-        """One request; the answer's text, or nothing where it is written to `output`."""
+        """Send one request; returns the response's text, or nothing if it is written to
+        `output`."""
         command = [self._gh, "api", "--method", method]
         for header in (*headers, "X-GitHub-Api-Version: 2022-11-28"):
             command += ["--header", header]
@@ -117,7 +118,7 @@ class GitHub:
                     )
         except OSError as error:
             raise ReleaseError(
-                f"the GitHub CLI `{self._gh}` can't be started ({error.strerror}): install it, "
+                f"the GitHub CLI `{self._gh}` cannot be started ({error.strerror}): install it, "
                 "e.g. `apt-get install gh` or `brew install gh`"
             ) from error
         if done.returncode == 0:
@@ -125,7 +126,7 @@ class GitHub:
         message = done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
         if done.returncode == _NOT_LOGGED_IN:
             raise ReleaseError(
-                "the GitHub CLI has no account: run `gh auth login`, or set GH_TOKEN to a token "
+                "the GitHub CLI is not logged in: run `gh auth login`, or set GH_TOKEN to a token "
                 f"that may write the contents of {self.repository}"
             )
         status = _STATUS.search(message)
@@ -135,7 +136,7 @@ class GitHub:
         )
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """Repeat a call that may be repeated, with growing pauses, while it may still pass."""
+        """Repeat an idempotent call, with growing pauses, while its error may be temporary."""
         for attempt in range(_ATTEMPTS - 1):
             try:
                 return call()
@@ -153,7 +154,7 @@ class GitHub:
             raise GitHubError(f"GET {endpoint}: the answer is no JSON", None) from error
 
     def tag_commit(self, tag: str) -> str | None:
-        """The commit that a tag stands for on GitHub; None when there is no such tag."""
+        """The commit that a tag points to on GitHub; None if there is no such tag."""
         endpoint = f"repos/{self.repository}/commits/tags/{tag}"
         try:
             return str(self._get(endpoint)["sha"])
@@ -163,7 +164,7 @@ class GitHub:
             raise
 
     def releases_of(self, tag: str) -> list[Release]:
-        """Every release of a tag, drafts included: GitHub allows several drafts of one tag."""
+        """Every release of a tag, including drafts: GitHub allows several drafts for one tag."""
         found: list[Release] = []
         page = 1
         while True:
@@ -178,7 +179,7 @@ class GitHub:
         return _release(self._get(f"repos/{self.repository}/releases/{release.id}"))
 
     def create_draft(self, tag: str, *, name: str, body: str, prerelease: bool) -> Release:
-        """Create a draft. Not repeated: an answer that got lost leaves a draft behind."""
+        """Create a draft. Not repeated: after a lost response the draft may exist."""
         fields = {
             "tag_name": tag,
             "name": name,
@@ -195,7 +196,7 @@ class GitHub:
         return _release(json.loads(answer))
 
     def upload(self, release: Release, file: Path, content_type: str) -> None:
-        """Upload once. Whoever calls looks at the release again when this fails."""
+        """Upload once. If this fails, the caller looks at the release again."""
         self._call(
             "POST",
             f"{release.upload_url}?name={file.name}",
@@ -217,12 +218,12 @@ class GitHub:
                 raise
 
     def pause(self, attempt: int) -> None:
-        """Wait before something is tried once more."""
+        """Wait before the next attempt."""
         self._sleep(2.0**attempt)
 
 
 def _details(body: bytes) -> str:
-    """The error codes of an answer, which `gh` leaves out of its message."""
+    """The error codes in a response, which `gh` omits from its message."""
     try:
         errors = json.loads(body).get("errors", [])
         codes = [str(error.get("code") or error.get("message")) for error in errors]

@@ -1,7 +1,7 @@
-"""Installers of one release: scripts that know its archives' names and digests.
+"""Installers of one release: scripts that contain its archives' names and digests.
 
-They are made from templates (`templates/`) and the facts about archives that were verified. They
-are no files of the release: they lie in the bucket of the downloads (`release.publish.downloads`).
+They are made from templates (`templates/`) and facts about verified archives. They are not part of
+the release: they go into the download bucket (`release.publish.downloads`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _ps1_row(facts: ArchiveFacts) -> str:
 
 @dataclass(frozen=True)
 class _Installer:
-    """One script: which platforms it installs on, and how it writes a platform down."""
+    """One script: the platforms it installs on, and how it writes down a platform."""
 
     name: str
     systems: tuple[str, ...]
@@ -51,12 +51,12 @@ INSTALLER_NAMES = tuple(installer.name for installer in _INSTALLERS)
 
 
 def github_downloads(repository: str, tag: str) -> str:
-    """The URL of the folder that holds a GitHub release's files."""
+    """The URL of the folder with a GitHub release's files."""
     return f"https://github.com/{repository}/releases/download/{tag}"
 
 
 def installer_files(folder: Path) -> list[Path]:
-    """The installers in a folder; raises ReleaseError when one is missing."""
+    """The installers in a folder; raises ReleaseError if one is missing."""
     files = [folder / name for name in INSTALLER_NAMES]
     missing = [path.name for path in files if not path.is_file()]
     if missing:
@@ -71,12 +71,12 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 def render_installers(
     project: Project, tag: str, downloads: str, archives: Sequence[ArchiveFacts]
 ) -> dict[str, str]:
-    """The scripts by name; `downloads` is the URL of the folder that holds the archives.
+    """The scripts by name; `downloads` is the URL of the archives' folder.
 
-    Raises ReleaseError when that is no URL: it becomes a part of the scripts.
+    Raises ReleaseError if that is not a URL, because it becomes part of the scripts.
     """
     if not _URL.fullmatch(downloads):
-        raise ReleaseError(f"{downloads!r} is no URL that installers can be made with")
+        raise ReleaseError(f"{downloads!r} is not a URL that can be put into installers")
     scripts = {}
     for installer in _INSTALLERS:
         rows = [installer.row(f) for f in archives if f.platform.os.name in installer.systems]

@@ -284,5 +284,5 @@ def test_the_scripts_name_every_archive_with_its_digest(tmp_path: Path) -> None:
     for script in scripts.values():
         assert url in script
         assert "@" not in script.replace("@{", "").replace("@(", "").replace('"$@"', "")
-    with pytest.raises(ReleaseError, match="is no URL"):
+    with pytest.raises(ReleaseError, match="is not a URL"):
         render_installers(AGENT_RUNNER, NEW, "https://host/'; rm -rf /", facts)

@@ -1,8 +1,9 @@
-"""Publishing a release on GitHub: a draft, every file checked on it, and only then the public.
+"""Publish a release on GitHub: create a draft, check every file on it, and only then make it
+public.
 
-Each run looks at what is there and does what is missing, so that a run that was interrupted at any
-point is completed by the next one. Nothing that is there is ever overwritten: a file that differs
-from ours ends the run. A published release is never changed.
+Each run checks what exists and does only what is missing, so the next run completes one that was
+interrupted at any point. Nothing is ever overwritten: a file that differs from ours fails the run.
+A published release is never changed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ _ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Publication:
-    """What is to be published; `files` are the assets, all of them and in their order.
+    """What to publish; `files` are all assets, in order.
 
-    `commit` is the one that the files were built from; None: whatever the tag stands for.
+    `commit` is the one that the files were built from; None: whatever the tag points to.
     """
 
     title: str
@@ -37,10 +38,10 @@ class Publication:
 
 
 def describe(publication: Publication, repository: str) -> list[str]:
-    """The steps of a run that finds nothing there, for a dry run."""
+    """The steps of a first run, for a dry run."""
     kind = "prerelease" if publication.version.prerelease else "release"
     return [
-        f"look for the tag {publication.version.tag} in {repository}, and for releases of it",
+        f"look up the tag {publication.version.tag} in {repository} and its releases",
         f"create the draft “{publication.title}”",
         *(f"upload {file.name} ({file.stat().st_size:,} bytes)" for file in publication.files),
         f"download all {len(publication.files)} files again and compare them byte for byte",
@@ -49,7 +50,7 @@ def describe(publication: Publication, repository: str) -> list[str]:
 
 
 def _matches(github: GitHub, asset: Asset, file: Path) -> bool:
-    """Whether an asset has the bytes of our file, by downloading it."""
+    """Download an asset, and return whether it has the bytes of our file."""
     if asset.size != file.stat().st_size:
         return False
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +65,7 @@ def _check_tag(github: GitHub, publication: Publication) -> None:
     if there is None:
         raise ReleaseError(
             f"{github.repository} has no tag {tag}: push it first (`git push origin {tag}`), or "
-            "GitHub would invent it at the tip of the default branch"
+            "GitHub would create it at the tip of the default branch"
         )
     if publication.commit is not None and publication.commit != there:
         raise ReleaseError(
@@ -74,7 +75,7 @@ def _check_tag(github: GitHub, publication: Publication) -> None:
 
 
 def _find(github: GitHub, publication: Publication) -> Release | None:
-    """The tag's published release, or else its one draft."""
+    """The tag's published release, or its only draft."""
     tag = publication.version.tag
     releases = github.releases_of(tag)
     published = [release for release in releases if not release.draft]
@@ -82,7 +83,7 @@ def _find(github: GitHub, publication: Publication) -> Release | None:
         return published[0]
     if len(releases) > 1:
         urls = ", ".join(release.url for release in releases)
-        raise ReleaseError(f"{tag} has several drafts, delete all but one: {urls}")
+        raise ReleaseError(f"{tag} has several drafts; delete all but one: {urls}")
     return releases[0] if releases else None
 
 
@@ -101,7 +102,7 @@ def _find_or_create(github: GitHub, publication: Publication, log: Log) -> Relea
     except GitHubError as error:
         if not error.may_pass:
             raise
-        # The answer got lost, but the draft may be there; a second one must not be made.
+        # The response was lost, but the draft may exist; don't make a second one.
         github.pause(0)
         found = _find(github, publication)
         if found is None:
@@ -116,12 +117,12 @@ def _refuse_foreign_assets(release: Release, files: Sequence[Path]) -> None:
     foreign = sorted(asset.name for asset in release.assets if asset.name not in names)
     if foreign:
         raise ReleaseError(
-            f"{release.url} has assets that are no files of this release: {', '.join(foreign)}"
+            f"{release.url} has assets that are not part of this release: {', '.join(foreign)}"
         )
 
 
 def _differing(github: GitHub, release: Release, files: Sequence[Path]) -> list[str]:
-    """The names of whole assets whose bytes are not those of our files."""
+    """The names of complete assets whose bytes differ from our files."""
     assets = {asset.name: asset for asset in release.assets if asset.uploaded}
     return [
         file.name
@@ -140,13 +141,14 @@ def _refuse_differing(release: Release, names: Sequence[str]) -> None:
 
 
 def _upload(github: GitHub, release: Release, file: Path, log: Log) -> None:
-    """Upload a file that isn't there, or find that it is there after all."""
+    """Upload a missing file, or find that it exists after all."""
     for attempt in range(_ATTEMPTS):
         problem: GitHubError | None = None
         try:
             github.upload(release, file, content_type(file.name))
         except GitHubError as error:
-            # 422: there is an asset of that name, perhaps ours, whose upload's answer got lost.
+            # 422: an asset of that name exists, perhaps ours, from an upload whose response was
+            # lost.
             if not (error.may_pass or error.status == 422):
                 raise
             problem = error
@@ -159,19 +161,19 @@ def _upload(github: GitHub, release: Release, file: Path, log: Log) -> None:
         if there is not None:
             github.delete_asset(there)
         if attempt == _ATTEMPTS - 1:
-            reason = str(problem) if problem else "it is not on the release afterwards"
+            reason = str(problem) if problem else "it is missing from the release afterwards"
             raise ReleaseError(
-                f"{file.name} could not be uploaded, {_ATTEMPTS} times: {reason}. The draft is "
-                "not published; run this again to go on"
+                f"{file.name} could not be uploaded, {_ATTEMPTS} times: {reason}. The draft is not "
+                f"published; run this again to continue"
             )
         github.pause(attempt)
 
 
 def publish(github: GitHub, publication: Publication, log: Log) -> Release:
-    """Publish, or complete what an earlier run began; returns the published release.
+    """Publish, or complete an earlier run; returns the published release.
 
-    Raises ReleaseError, with the release unpublished or as it was, when anything differs from what
-    it should be.
+    Raises ReleaseError, and leaves the release unpublished or unchanged, if anything is not as
+    expected.
     """
     files = publication.files
     _check_tag(github, publication)
@@ -185,14 +187,14 @@ def publish(github: GitHub, publication: Publication, log: Log) -> Release:
         if missing:
             raise ReleaseError(
                 f"{release.url} is published without {', '.join(file.name for file in missing)}, "
-                "and a published release is not changed: build a new version"
+                "and published releases are never changed: build a new version"
             )
         log(f"{release.url} is published already, with the same files")
         return release
 
     for asset in release.assets:
         if not asset.uploaded:
-            log(f"removing what a failed upload of {asset.name} left")
+            log(f"removing the remains of a failed upload of {asset.name}")
             github.delete_asset(asset)
     for file in missing:
         _upload(github, release, file, log)
@@ -202,7 +204,7 @@ def publish(github: GitHub, publication: Publication, log: Log) -> Release:
     there = {asset.name for asset in release.assets if asset.uploaded}
     lost = [file.name for file in files if file.name not in there]
     if lost:
-        raise ReleaseError(f"{release.url} lost {', '.join(lost)}: run this again to go on")
+        raise ReleaseError(f"{release.url} lost {', '.join(lost)}: run this again to continue")
     _refuse_differing(release, _differing(github, release, files))
     log(f"all {len(files)} files on the draft are ours, byte for byte")
 
@@ -212,10 +214,10 @@ def publish(github: GitHub, publication: Publication, log: Log) -> Release:
         body=publication.notes,
         draft=False,
         prerelease=publication.version.prerelease,
-        # GitHub calls the newest version the latest; a prerelease never is.
+        # GitHub marks the newest version as the latest; a prerelease never is.
         make_latest="false" if publication.version.prerelease else "legacy",
     )
     if published.draft:
-        raise ReleaseError(f"{published.url} is still a draft: run this again to go on")
+        raise ReleaseError(f"{published.url} is still a draft: run this again to continue")
     log(f"published {published.url}")
     return published

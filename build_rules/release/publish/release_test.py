@@ -115,7 +115,7 @@ PASSING = {
     "an upload never arrives": Fault("POST", ASSETS, before=_hang_up),
     "an upload meets a bad gateway": Fault("POST", ASSETS, before=_server_error),
     "a download breaks off": Fault("GET", r"/releases/assets/", before=_server_error),
-    "the release can't be read": Fault("GET", r"/releases/1$", before=_server_error),
+    "the release cannot be read": Fault("GET", r"/releases/1$", before=_server_error),
     "the publication meets a bad gateway": Fault("PATCH", r"/releases/1$", before=_server_error),
     "the publication's answer is lost": Fault("PATCH", r"/releases/1$", after=_hang_up),
 }
@@ -177,7 +177,7 @@ def test_what_an_earlier_run_uploaded_is_kept_and_its_failures_are_removed(
     said = _publish(files)
     assert _is_published(server.state, files)
     assert f"uploaded {files[0].name}" not in said
-    assert f"removing what a failed upload of {files[1].name} left" in said
+    assert f"removing the remains of a failed upload of {files[1].name}" in said
 
 
 def test_a_published_release_without_a_file_is_refused(
@@ -191,7 +191,7 @@ def test_a_published_release_without_a_file_is_refused(
 def test_foreign_assets_are_refused(server: GitHubServer, files: tuple[Path, ...]) -> None:
     server.add_release(TAG, draft=True)
     server.add_asset("sbom.json", b"{}")
-    with pytest.raises(ReleaseError, match=r"no files of this release: sbom\.json"):
+    with pytest.raises(ReleaseError, match=r"not part of this release: sbom\.json"):
         _publish(files)
     assert list(server.state.files()) == ["sbom.json"]
 

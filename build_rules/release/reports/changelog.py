@@ -19,7 +19,7 @@ def _run(command: list[str], repository: Path) -> subprocess.CompletedProcess[st
             command, cwd=repository, capture_output=True, text=True, check=False, encoding="utf-8"
         )
     except OSError as error:
-        raise ReleaseError(f"{command[0]} can't be started: {error.strerror}") from error
+        raise ReleaseError(f"{command[0]} cannot be started: {error.strerror}") from error
 
 
 def _commit(repository: Path, revision: str) -> str | None:
@@ -28,7 +28,7 @@ def _commit(repository: Path, revision: str) -> str | None:
 
 
 def commit_time(repository: Path, revision: str = "HEAD") -> int:
-    """When a commit was made, in seconds since 1970; raises ReleaseError when there is none."""
+    """The time of a commit, in seconds since 1970; raises ReleaseError if there is none."""
     done = _run(["git", "show", "--no-patch", "--format=%ct", f"{revision}^{{commit}}"], repository)
     if done.returncode != 0:
         raise ReleaseError(f"{repository} has no commit {revision}: {done.stderr.strip()}")
@@ -36,7 +36,7 @@ def commit_time(repository: Path, revision: str = "HEAD") -> int:
 
 
 def previous_tag(repository: Path, revision: str, prefix: str) -> str | None:
-    """The newest tag with this prefix before `revision`; None when there is none."""
+    """The newest tag with this prefix before `revision`; None if there is none."""
     for tag_free in (f"{revision}^", f"{revision}^2"):
         command = ["git", "describe", "--tags", "--abbrev=0", "--match", f"{prefix}*", tag_free]
         done = _run(command, repository)
@@ -46,19 +46,19 @@ def previous_tag(repository: Path, revision: str, prefix: str) -> str | None:
 
 
 def changelog(repository: Path, tag: str, prefix: str) -> str:
-    """Markdown of what changed since the last tag with this prefix, up to `tag`.
+    """What changed since the last tag with this prefix, up to `tag`, as Markdown.
 
-    A tag that doesn't exist yet stands for the commit that is checked out. Raises ReleaseError
-    when the repository can't be read, or holds too little of its history.
+    A tag that doesn't exist yet stands for the checked-out commit. Raises ReleaseError if the
+    repository cannot be read or lacks the history.
     """
     head = _commit(repository, f"refs/tags/{tag}") or _commit(repository, "HEAD")
     if head is None:
-        raise ReleaseError(f"{repository} is no Git repository with a commit")
+        raise ReleaseError(f"{repository} is not a Git repository with a commit")
     shallow = _run(["git", "rev-parse", "--is-shallow-repository"], repository)
     if shallow.stdout.strip() == "true":
         raise ReleaseError(
-            f"{repository} is a shallow clone, in which the last release can't be found: "
-            "`git fetch --unshallow --tags`, or `fetch-depth: 0` in a workflow"
+            f"{repository} is a shallow clone without the last release: run `git fetch --unshallow "
+            "--tags`, or set `fetch-depth: 0` in a workflow"
         )
     previous = previous_tag(repository, head, prefix)
     span = head if previous is None else f"refs/tags/{previous}..{head}"

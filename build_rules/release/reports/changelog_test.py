@@ -79,7 +79,7 @@ def test_a_release_without_changes(repository: Path) -> None:
 
 
 def test_what_cannot_be_read(repository: Path, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match="no Git repository"):
+    with pytest.raises(ReleaseError, match="not a Git repository"):
         changelog(tmp_path, "agent-runner-v1.0.0", PREFIX)
     _commit(repository, "fix: one")
     _git(tmp_path, "clone", "--depth=1", f"file://{repository}", "shallow")

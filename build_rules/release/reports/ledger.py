@@ -1,7 +1,7 @@
-"""The ledger: what each released binary weighs and costs, from one release to the next.
+"""The ledger: the size and build cost of each released binary, release by release.
 
-The history is a JSON file; a Markdown page and a picture are made from it, so that all three can
-be committed and compared. Nothing is estimated: what was not measured is said to be so.
+The history is a JSON file; a Markdown page and a picture are made from it, so that all three can be
+committed and compared. Nothing is estimated: values that were not measured are marked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TOP = 10
 
 
 class Contributor(BaseModel):
-    """A distribution and the bytes that are inside because of it."""
+    """A distribution and its bytes inside the executable."""
 
     name: str
     version: str
@@ -50,7 +50,7 @@ class LedgerEntry(BaseModel):
 
 
 class Ledger(BaseModel):
-    """All entries, in the order in which their versions were recorded first."""
+    """All entries, in the order in which their versions were first recorded."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     entries: list[LedgerEntry] = []
@@ -73,13 +73,13 @@ def read_ledger(path: Path) -> Ledger:
 
 
 def make_entry(facts: ArchiveFacts, version: str, metrics: Metrics | None) -> LedgerEntry:
-    """Put together what is known of an archive.
+    """Make an archive's entry from its facts and measurements.
 
-    Raises ReleaseError when the metrics are those of other bytes.
+    Raises ReleaseError if the metrics belong to other bytes.
     """
     if metrics is not None and (metrics.archive, metrics.sha256) != (facts.name, facts.sha256):
         raise ReleaseError(
-            f"the metrics are those of {metrics.archive} {metrics.sha256}, not of "
+            f"the metrics belong to {metrics.archive} {metrics.sha256}, not to "
             f"{facts.name} {facts.sha256}: measure again"
         )
     inside = facts.evidence.executables if facts.evidence else []
@@ -115,7 +115,7 @@ def make_entry(facts: ArchiveFacts, version: str, metrics: Metrics | None) -> Le
 def read_metrics(
     project: Project, version: str, archives: Sequence[ArchiveFacts], folder: Path | None
 ) -> dict[str, Metrics]:
-    """What was measured of these archives, by the archive's name; `folder` is the evidence's."""
+    """Measurements of these archives, by archive name; `folder` is the evidence folder."""
     if folder is None:
         return {}
     paths = {
@@ -196,7 +196,7 @@ def render_markdown(project: Project, ledger: Ledger, picture: str) -> str:
     lines = [
         "# Build metrics",
         "",
-        "Made by `./pants run build_rules/release:cli -- ledger`; not edited by hand. “–” was not",
+        "Made by `./pants run build_rules/release:cli -- ledger`; do not edit. “–”: not",
         "measured. Archive: what is downloaded. Executable: what the archive unpacks to. Bundle:",
         "what the executable unpacks to when it starts. Build, cold: `./pants package` without any",
         "cache; cached: after a change of the program's own code. Start: until the first message.",

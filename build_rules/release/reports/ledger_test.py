@@ -89,7 +89,7 @@ def test_the_history_grows_and_a_second_record_replaces(tmp_path: Path) -> None:
 
 def test_a_damaged_history_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger.json").write_text('{"schema": 2, "entries": []}')
-    with pytest.raises(ReleaseError, match=r"ledger\.json is not what it should be: schema"):
+    with pytest.raises(ReleaseError, match=r"ledger\.json is invalid: schema"):
         read_ledger(tmp_path / "ledger.json")
 
 
@@ -156,9 +156,9 @@ def test_measurements(tmp_path: Path) -> None:
     again = write_archive(tmp_path / "again", AGENT_RUNNER, TAG, LINUX, content=b"other")
     verdict = compare_rebuild(archive, again)
     assert verdict.sha256 == metrics.sha256 != verdict.rebuilt_sha256
-    with pytest.raises(ReleaseError, match="other names"):
+    with pytest.raises(ReleaseError, match="names differ"):
         compare_rebuild(archive, again.rename(again.with_name("x")))
-    with pytest.raises(ReleaseError, match="no file"):
+    with pytest.raises(ReleaseError, match="is not a file"):
         compare_rebuild(archive, tmp_path / "none")
 
 
@@ -168,5 +168,5 @@ def test_a_start_is_measured(tmp_path: Path) -> None:
     archive = write_archive(tmp_path, AGENT_RUNNER, TAG, LINUX, content=script)
     assert measure_start(archive, AGENT_RUNNER, LINUX) >= 0.05
     other = write_archive(tmp_path, AGENT_RUNNER, TAG, LINUX, content=b"not a program")
-    with pytest.raises(ReleaseError, match="can't be measured"):
+    with pytest.raises(ReleaseError, match="cannot measure the start"):
         measure_start(other, AGENT_RUNNER, LINUX)

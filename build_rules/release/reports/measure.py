@@ -1,4 +1,4 @@
-"""Measurements of an archive where it was built."""
+"""Measurements of an archive, on the machine that built it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _TIMEOUT = 120.0
 
 
 def measure_start(archive: Path, project: Project, platform: Platform) -> float:
-    """Median seconds that the executable takes, without configuration, to say what is missing.
+    """Median seconds until the executable, without configuration, reports what is missing.
 
-    Raises ReleaseError when it doesn't end by itself: then there is nothing to measure.
+    Raises ReleaseError if it doesn't exit.
     """
     name = platform.executable_name(project.program)
     with tempfile.TemporaryDirectory() as folder:
@@ -45,13 +45,13 @@ def measure_start(archive: Path, project: Project, platform: Platform) -> float:
                     check=False,
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
-                raise ReleaseError(f"the start of {name} can't be measured: {error}") from error
+                raise ReleaseError(f"cannot measure the start of {name}: {error}") from error
             times.append(time.perf_counter() - start)
     return statistics.median(times)
 
 
 def describe_machine() -> str:
-    """The machine in words: its system, its number of cores, its processor."""
+    """A description of the machine: its system, number of cores and processor."""
     processor = host.processor() or host.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -62,12 +62,14 @@ def describe_machine() -> str:
 
 
 def compare_rebuild(archive: Path, rebuilt: Path) -> Rebuild:
-    """The verdict of a second build, which must have the same name."""
+    """Compare an archive with a second build of the same name."""
     for path in (archive, rebuilt):
         if not path.is_file():
-            raise ReleaseError(f"{path} is no file")
+            raise ReleaseError(f"{path} is not a file")
     if archive.name != rebuilt.name:
-        raise ReleaseError(f"{rebuilt.name} is no second build of {archive.name}: other names")
+        raise ReleaseError(
+            f"{rebuilt.name} is not a second build of {archive.name}: the names differ"
+        )
     return Rebuild(
         archive=archive.name, sha256=file_sha256(archive), rebuilt_sha256=file_sha256(rebuilt)
     )
@@ -82,7 +84,7 @@ def make_metrics(
     machine: str,
 ) -> Metrics:
     if not archive.is_file():
-        raise ReleaseError(f"{archive} is no file")
+        raise ReleaseError(f"{archive} is not a file")
     return Metrics(
         archive=archive.name,
         sha256=file_sha256(archive),

@@ -41,7 +41,7 @@ def downloads_table(archives: Sequence[ArchiveFacts], metrics: dict[str, Metrics
 
 
 def verify_commands(project: Project, repository: str, tag: str) -> str:
-    """Commands that a stranger can copy: download, checksum, attestation, unpack."""
+    """Commands to copy: download, check the checksum and the attestation, unpack."""
     unix = next(p for p in project.platforms if p.name == "linux-amd64")
     windows = next(p for p in project.platforms if p.os.name == "windows")
     tar, zipped = project.archive(tag, unix), project.archive(tag, windows)

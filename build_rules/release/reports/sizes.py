@@ -1,4 +1,4 @@
-"""How a change makes a program larger or smaller: the evidence of two builds, side by side."""
+"""How a change affects a program's size: the evidence of two builds, side by side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_evidence(folder: Path) -> dict[str, Evidence]:
         if evidence.platform in found:
             raise ReleaseError(
                 f"{folder} has evidence of {found[evidence.platform].archive.name} and of "
-                f"{evidence.archive.name}: which one is meant? Delete the other's files"
+                f"{evidence.archive.name}: delete the files of one of them"
             )
         found[evidence.platform] = evidence
     return found
@@ -39,7 +39,7 @@ def _distributions(evidence: Evidence) -> dict[str, Distribution]:
 
 @dataclass(frozen=True)
 class Change:
-    """A distribution in one build and in the other; None where it isn't inside."""
+    """A distribution in two builds; None where it is missing."""
 
     name: str
     before: Distribution | None
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def bytes(self) -> int | None:
-        """How much it grew; None where its size isn't known."""
+        """How much it grew; None if its size is unknown."""
         sides = [side.size for side in (self.before, self.after) if side is not None]
         if None in sides:
             return None
@@ -57,7 +57,8 @@ class Change:
 
 
 def changes(before: Evidence, after: Evidence) -> list[Change]:
-    """The distributions that came, went or have another version or size, the largest first."""
+    """The distributions that were added, removed or changed in version or size, the largest
+    first."""
     old, new = _distributions(before), _distributions(after)
     found = [
         Change(name, old.get(name), new.get(name))

@@ -1,4 +1,4 @@
-"""Markdown tables and the forms that numbers take in them."""
+"""Markdown tables, and the numbers in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ UNKNOWN = "–"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table. A column whose title starts with `>` is aligned to the right."""
+    """The lines of a table. A column whose title starts with `>` is right-aligned."""
     titles = [column.removeprefix(">") for column in columns]
     rule = "|".join("---:" if column.startswith(">") else "---" for column in columns)
     return [_line(titles), f"|{rule}|", *map(_line, rows)]

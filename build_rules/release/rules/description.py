@@ -60,7 +60,7 @@ class CycloneDx(PythonToolBase):
     default_requirements = ["cyclonedx-python-lib>=11", "packaging"]
     register_interpreter_constraints = True
     default_interpreter_constraints = ["CPython>=3.11,<4"]
-    # Pants wants a name here; there is no such file: `install_from_resolve` names the lock.
+    # Pants requires a name here, but there is no such file: `install_from_resolve` names the lock.
     default_lockfile_resource = ("release.rules", "cyclonedx.lock")
     lockfile_rules_type = LockfileRules.SIMPLE
 
@@ -73,8 +73,8 @@ class DescriptionError(Exception):
 class DescriptionRequest:
     """Describe an archive.
 
-    about       JSON object: what `release.describe.subject` reads, but for what is added here
-    materials   globs of the repository's files that decide what comes out
+    about       JSON object: what `release.describe.subject` reads, except for what is added here
+    materials   globs of the files in the repository that determine the result
     """
 
     owner: Address

@@ -1,4 +1,4 @@
-"""The executables of packages, with what their packagers say of them."""
+"""The executables of packages, with what their packagers say about them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ReadExecutablesRequest:
 
 @dataclass(frozen=True)
 class Executable:
-    """A package's executable: one file, or a folder of which one file is the program.
+    """A package's executable: one file, or a folder that contains the program.
 
     `entries` have paths relative to the file's folder, or to the folder itself; `manifest_json` is
     the whole manifest, or "null".
@@ -82,8 +82,8 @@ def _programs_of(
 ) -> list[tuple[PurePosixPath, bool, tuple[Entry, ...]]]:
     """Return each executable's path, whether it is a folder, and its files.
 
-    A package holds one program, as its first artifact; or one for each of several platforms, and
-    then every one of them has a manifest beside it.
+    A package contains one program, as its first artifact; or one for each of several platforms,
+    each with a manifest beside it.
     """
     artifacts = [a.relpath for a in request.package.artifacts if a.relpath]
     described = [a for a in artifacts if a + sidecars.MANIFEST_SUFFIX in by_path]
@@ -108,7 +108,7 @@ def _program_of(
             if e.path.startswith(first.rstrip("/") + "/")
         )
         if not folder:
-            raise _no_executable(request, f"says that it builds `{first}`, but didn't")
+            raise _no_executable(request, f"declares the artifact `{first}`, but doesn't build it")
         return PurePosixPath(first), True, folder
 
     executables = [
@@ -119,19 +119,18 @@ def _program_of(
     if len(executables) > 1:
         raise _no_executable(
             request,
-            f"builds several executables ({', '.join(executables)}), so that none of them can be "
-            "the one to pack: name a target that builds one file, or one whose first artifact is "
-            "a folder",
+            f"builds several executables ({', '.join(executables)}): name a target that builds one "
+            "file, or one whose first artifact is a folder",
         )
     is_program = executables == [first] or first.lower().endswith(".exe")
     described = first + sidecars.MANIFEST_SUFFIX in by_path
     if not isinstance(entry, FileEntry) or not (is_program or described):
         raise _no_executable(
             request,
-            f"builds `{first}` first, which is no executable file: name the target of a program, "
-            f"and put other files into `{ReleaseFilesField.alias}`",
+            f"builds `{first}` first, which is not an executable file: name the target of a "
+            f"program, and put other files into `{ReleaseFilesField.alias}`",
         )
-    # Whoever wrote the executable may have lost its bit, on a file system that has none.
+    # The executable bit may be lost, on a file system that has none.
     entry = replace(entry, path=PurePosixPath(first).name, is_executable=True)
     return PurePosixPath(first), False, (entry,)
 
@@ -155,8 +154,8 @@ async def read_executables(request: ReadExecutablesRequest) -> Executables:
         listed = ", ".join(f"{e.path} for {e.manifest.platform}" for e in found)
         raise _no_executable(
             request,
-            f"builds several executables ({listed}), which can't be told apart: each needs a "
-            "platform of its own in its manifest",
+            f"builds several executables ({listed}), which have no distinct platforms: each needs "
+            "its own platform in its manifest",
         )
     return Executables(found)
 
@@ -168,7 +167,7 @@ def _described(
     own: tuple[Entry, ...],
     contents: dict[str, bytes],
 ) -> Executable:
-    """The executable with what its sidecars say."""
+    """The executable with the contents of its sidecars."""
     manifest_name = f"{path}{sidecars.MANIFEST_SUFFIX}"
     notices_name = f"{path}{sidecars.NOTICES_SUFFIX}"
     try:
@@ -186,7 +185,7 @@ def _described(
             else None
         )
     except typed_json.DocumentError as error:
-        raise _no_executable(request, f"describes its executable wrongly: {error}") from error
+        raise _no_executable(request, f"has an invalid sidecar: {error}") from error
 
     only = own[0]
     if not is_folder and isinstance(only, FileEntry):
@@ -194,8 +193,8 @@ def _described(
         if manifest.executable.sha256 not in (None, fingerprint):
             raise _no_executable(
                 request,
-                f"describes another executable than it built: {manifest_name} has the SHA-256 "
-                f"{manifest.executable.sha256}, the file {fingerprint}",
+                f"describes a different executable from the one it built: {manifest_name} has the "
+                f"SHA-256 {manifest.executable.sha256}, the file {fingerprint}",
             )
     manifest_json = contents.get(manifest_name, b"null").decode()
     return Executable(request.address, path, is_folder, own, manifest, manifest_json, components)
@@ -203,7 +202,7 @@ def _described(
 
 @dataclass(frozen=True)
 class ExecutablesRequest:
-    """Build the packages that a field names."""
+    """Build the packages in a field."""
 
     field: ReleasePackagesField
 
@@ -221,7 +220,7 @@ async def build_executables(request: ExecutablesRequest) -> BuiltExecutables:
         if not field_sets:
             raise InvalidFieldException(
                 f"The {request.field.alias!r} field in target {owner} names {target.address}, a "
-                f"`{target.alias}`, which `package` can't build: name the target that turns it "
+                f"`{target.alias}`, which `package` cannot build: name the target that turns it "
                 "into an executable."
             )
     packages = await MultiGet(

@@ -1,4 +1,4 @@
-"""THIRD_PARTY_NOTICES.txt: every component that is inside, and every text once."""
+"""THIRD_PARTY_NOTICES.txt: every component inside, and every text once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class _Entry:
 
 
 def _normal_form(text: str) -> str:
-    """Make two copies of one text equal that differ by line ends, blanks at line ends, blank lines
-    around them, a byte-order mark or form feeds; words, breaks and indentation stay."""
+    """Make copies of a text equal that differ only in line ends, trailing blanks, surrounding blank
+    lines, a byte-order mark or form feeds; words, line breaks and indentation stay."""
     lines = [line.rstrip() for line in re.split(r"\r\n|[\r\n\f]", text.lstrip("\ufeff"))]
     return "\n".join(lines).strip("\n")
 
@@ -35,7 +35,7 @@ def _entry(component: Component) -> _Entry:
     license = component.license or ""
     license_lines = license.strip().splitlines()
     if len(license_lines) > 1:
-        # Older distributions put the whole text into the field that should name the licence.
+        # Older distributions put the whole text into the field for the licence's name.
         texts.add(("License", _normal_form(license)))
         declared = _IN_TEXT
     else:
@@ -46,15 +46,15 @@ def _entry(component: Component) -> _Entry:
 
 
 def _identity(component: Component) -> tuple[str, str, str]:
-    """Sort names as people look for them: PEP 503's form first, the rest decides between equals."""
+    """Sort names as people look for them: by PEP 503's form, then by the exact name."""
     normal = re.sub(r"[-_.]+", "-", component.name).lower()
     return normal, component.version, component.name
 
 
 def format_notices(program: str, components: Iterable[Component]) -> str:
-    """Return the whole file, lines ending in LF: it depends on the set of components alone.
+    """Return the whole file, with LF line ends; it depends only on the set of components.
 
-    A component that is given twice (by two executables, say) appears once, with the texts of both.
+    A component that appears twice (in two executables, say) is listed once, with the texts of both.
     """
     merged: dict[tuple[str, str, str], Component] = {}
     for component in components:
@@ -84,8 +84,8 @@ def format_notices(program: str, components: Iterable[Component]) -> str:
     lines = [
         "THIRD-PARTY NOTICES",
         "",
-        f"{program} contains the software that is listed here, each under its own licence. The",
-        "numbers in brackets are those of the texts below; a text that several components share",
+        f"{program} contains the software listed here, each under its own licence. The",
+        "numbers in brackets refer to the texts below; a text that several components share",
         "is printed once.",
         "",
         _RULE,

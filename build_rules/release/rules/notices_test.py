@@ -20,8 +20,8 @@ def test_the_whole_file() -> None:
     assert format_notices("agent-runner", [ZLIB, FOO, BARE, OLD, BAR]) == (
         "THIRD-PARTY NOTICES\n"
         "\n"
-        "agent-runner contains the software that is listed here, each under its own licence. The\n"
-        "numbers in brackets are those of the texts below; a text that several components share\n"
+        "agent-runner contains the software listed here, each under its own licence. The\n"
+        "numbers in brackets refer to the texts below; a text that several components share\n"
         "is printed once.\n"
         "\n"
         f"{'=' * 78}\n"

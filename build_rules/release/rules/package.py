@@ -4,8 +4,8 @@
              -> members of the archive -> Archive (pack/archiver.py) -> checksum, evidence
              -> Description (release.describe): bill of materials, provenance
 
-An archive's process sees the members alone, under the names that they get: whatever else a
-packager lays beside its executable doesn't rebuild the archive.
+An archive's process sees only the members, under their final names: other files that a packager
+writes beside its executable don't rebuild the archive.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class ReleaseArchiveFieldSet(PackageFieldSet):
 
 
 # ---------------------------------------------------------------------------------------------
-# What can't become an archive
+# What cannot become an archive
 # ---------------------------------------------------------------------------------------------
 
 
@@ -105,7 +105,8 @@ async def find_release_archives(all_targets: AllTargets) -> ReleaseArchiveTarget
 
 
 def _name_before_platform(target: Target) -> tuple[str, str | None]:
-    """What the targets of two archives with one name have in common before either is built."""
+    """What two archives' targets have in common, before either is built, if their names are the
+    same."""
     name = target[ReleaseBinaryNameField].value_or_default(target.address)
     return (
         target[ReleaseOutputPathField].value.replace("{name}", name),
@@ -121,26 +122,26 @@ def _refuse_equal_names(address: Address, archives: Iterable[Target]) -> None:
         raise InvalidTargetException(
             f"The `{ReleaseArchiveTarget.alias}` targets {address} and {', '.join(rivals)} would "
             f"write the same file, `{own[0]}`. Give each its own "
-            f"`{ReleaseBinaryNameField.alias}` or `{ReleaseOutputPathField.alias}`, or, where they "
-            f"are for different platforms, say in each one's `{ReleasePlatformField.alias}` for "
-            "which."
+            f"`{ReleaseBinaryNameField.alias}` or `{ReleaseOutputPathField.alias}`, or, if they "
+            f"are for different platforms, set each one's `{ReleasePlatformField.alias}`."
         )
 
 
 def _by_platform(
     owner: Address, field: ReleasePlatformField, built: BuiltExecutables, local: Platform
 ) -> dict[Platform, list[Executable]]:
-    """The executables of each archive: one of every package.
+    """The executables of each archive: one from every package.
 
-    Packages that hold their program for the same several platforms give an archive for each of
-    these, or for the one that the field states.
+    If every package has its program for the same platforms, each of these gets an archive, or only
+    the one in the field.
     """
     for executable in (executable for package in built for executable in package):
         name = executable.manifest.platform
         if name not in (None, *PLATFORMS):
             raise InvalidTargetException(
-                f"The archive of {owner} can't be named: the manifest of {executable.address} says "
-                f"that its executable is for {name!r}. Known are {', '.join(PLATFORMS)}."
+                f"The archive of {owner} cannot be named: the manifest of {executable.address} "
+                f"says that its executable is for {name!r}, which is not one of "
+                f"{', '.join(PLATFORMS)}."
             )
     several = [{executable.manifest.platform for executable in package} for package in built]
     if len(several[0]) > 1 and all(names == several[0] for names in several):
@@ -175,22 +176,21 @@ def _choose_platform(
 
 
 def _refuse_other_build(owner: Address, release: ReleaseSubsystem, executable: Executable) -> None:
-    """An archive's name must not say another version than the program in it."""
+    """An archive must be named for the version of the program in it."""
     inside = executable.manifest.build_info
     if inside.version is not None and inside.version != release.version:
         raise InvalidTargetException(
             f"The archive of {owner} would be named for the version {release.version!r}, but the "
-            f"executable of {executable.address} says {inside.version!r} of itself. "
-            "`[release].version` and the executable's build information must come from one place, "
-            "for example from PANTS_RELEASE_VERSION."
+            f"executable of {executable.address} has the version {inside.version!r}. Set "
+            "`[release].version` and the executable's build information from one place, for "
+            "example from PANTS_RELEASE_VERSION."
         )
     ours, theirs = release.commit or "", inside.commit or ""
     if not (ours.startswith(theirs) or theirs.startswith(ours)):
         raise InvalidTargetException(
-            f"The archive of {owner} would be of the commit {ours}, but the executable of "
-            f"{executable.address} says {theirs} of itself. `[release].commit` and the "
-            "executable's build information must come from one place, for example from "
-            "PANTS_RELEASE_COMMIT."
+            f"The archive of {owner} would be for the commit {ours}, but the executable of "
+            f"{executable.address} is from {theirs}. Set `[release].commit` and the executable's "
+            "build information from one place, for example from PANTS_RELEASE_COMMIT."
         )
 
 
@@ -201,7 +201,7 @@ def _refuse_other_build(owner: Address, release: ReleaseSubsystem, executable: E
 
 @dataclass(frozen=True)
 class _Member:
-    """A file in the archive, and where it is from, for messages."""
+    """A file in the archive, and its origin, for messages."""
 
     entry: Entry
     origin: str
@@ -220,9 +220,8 @@ def _refuse_equal_members(owner: Address, members: Iterable[_Member]) -> None:
         other = seen.setdefault(member.entry.path, member.origin)
         if other != member.origin:
             raise InvalidTargetException(
-                f"The archive of {owner} would hold `{member.entry.path}` twice: {other} and "
-                f"{member.origin} have that name. Rename one of them; `relocated_files` renames "
-                "files."
+                f"The archive of {owner} would contain `{member.entry.path}` twice, as {other} and "
+                f"as {member.origin}. Rename one of them, for example with `relocated_files`."
             )
 
 
@@ -253,8 +252,8 @@ async def read_release_files(request: ReleaseFilesRequest) -> ReleaseFiles:
         if not hydrated.snapshot.files:
             raise InvalidFieldException(
                 f"The {request.field.alias!r} field in target {request.field.address} names "
-                f"{target.address}, a `{target.alias}` that gives no file: only `file`, `files` "
-                "and `relocated_files` targets do."
+                f"{target.address}, a `{target.alias}` that provides no files: use `file`, `files` "
+                "or `relocated_files` targets."
             )
     digest = await Get(Digest, MergeDigests(hydrated.snapshot.digest for hydrated in sources))
     entries = await Get(DigestEntries, Digest, digest)
@@ -269,9 +268,9 @@ def _notices(
         if executable.components is None:
             raise InvalidFieldException(
                 f"The {field.alias!r} field in target {owner} asks for {NOTICES_NAME}, but "
-                f"{executable.address} doesn't tell what is inside: its package has no "
+                f"{executable.address} doesn't say what is inside: its package has no "
                 f"`{executable.path}{sidecars.NOTICES_SUFFIX}`. Use a packager that writes it, or "
-                f"set `{field.alias}=False` if you pass the licence texts on in another way."
+                f"set `{field.alias}=False` if you ship the licence texts in another way."
             )
         components.extend(executable.components)
     return format_notices(name, components)
@@ -296,7 +295,7 @@ def _evidence(
     built: Archive,
     inside: dict[str, Executable],
 ) -> dict[str, Any]:
-    """Say what the archive is and what is in it, for those who verify a release."""
+    """Describe the archive and its contents, for those who verify a release."""
 
     def describe(name: str, executable: Executable) -> dict[str, Any]:
         (first, *_) = executable.entries
@@ -429,14 +428,14 @@ async def package_release_archive(
     archives: ReleaseArchiveTargets,
 ) -> BuiltPackage:
     owner = field_set.address
-    _ = release.version, release.source_date_epoch  # complain of these first
+    _ = release.version, release.source_date_epoch  # report mistakes in these first
     _refuse_equal_names(owner, archives)
     alone = len(field_set.packages.value) == 1
     if field_set.binary_name.value is not None and not alone:
         raise InvalidFieldException(
             f"The {field_set.binary_name.alias!r} field in target {owner} names one executable, "
-            f"but `{field_set.packages.alias}` gives {len(field_set.packages.value)}: leave it "
-            "out, so that each keeps the name of its artifact, and put the archive's name into "
+            f"but `{field_set.packages.alias}` gives {len(field_set.packages.value)}: omit it, so "
+            "that each keeps the name of its artifact, and put the archive's name into "
             f"`{field_set.output_path.alias}`."
         )
 

@@ -394,11 +394,11 @@ def test_wrong_options(rule_runner: RuleRunner, option: str, words: list[str]) -
         ("packages=[]", ["'packages' field in target app:archive is empty", '":app"']),
         ("packages=[':app', ':app']", ["'packages' field in target app:archive", "twice"]),
         ("packages=[':nowhere']", ["nowhere", "packages", "app:archive"]),
-        ("packages=[':readme']", ["'packages'", "app:archive", "app:readme", "can't build"]),
+        ("packages=[':readme']", ["'packages'", "app:archive", "app:readme", "cannot build"]),
         ("packages=[':app'], binary_name='a/b'", ["'binary_name'", "app:archive", "'a/b'"]),
         (
             "packages=[':app'], binary_name='a.exe'",
-            ["'binary_name'", "app:archive", "leave `.exe`"],
+            ["'binary_name'", "app:archive", "omit `.exe`"],
         ),
         (
             "packages=[':app', ':b'], binary_name='a'",
@@ -431,7 +431,10 @@ def test_wrong_fields(rule_runner: RuleRunner, fields: str, words: list[str]) ->
     ("files", "words"),
     [
         ([], ["app:app", "builds no file"]),
-        ([{"path": "a.whl", "content": ""}], ["app:app", "`a.whl`", "no executable", "`files`"]),
+        (
+            [{"path": "a.whl", "content": ""}],
+            ["app:app", "`a.whl`", "not an executable", "`files`"],
+        ),
         (
             [{"path": f"{n}", "content": n, "executable": True} for n in ("a", "b")],
             ["app:app", "several executables (a, b)", "one file"],
@@ -439,15 +442,15 @@ def test_wrong_fields(rule_runner: RuleRunner, fields: str, words: list[str]) ->
         (
             _program("a", manifest={"platform": "linux-arm64"})
             + _program("b", manifest={"platform": "linux-arm64"}),
-            ["app:app", "a for linux-arm64, b for linux-arm64", "a platform of its own"],
+            ["app:app", "a for linux-arm64, b for linux-arm64", "its own platform"],
         ),
-        ([{"path": "a", "content": "", "artifact": "b"}], ["app:app", "`b`", "didn't"]),
+        ([{"path": "a", "content": "", "artifact": "b"}], ["app:app", "`b`", "doesn't build it"]),
         (_program(notices=None), ["'notices'", "app:app", "app.notices.json", "`notices=False`"]),
         (_program(manifest={"schema": 9}), ["app:app", "app.manifest.json", "schema is 9"]),
         (_program(manifest={"platform": "vax"}), ["app:app", "'vax'", "windows-amd64"]),
         (
             _program(manifest={"executable": {"sha256": "ab"}}),
-            ["app:app", "another executable", "ab,", hashlib.sha256(b"program").hexdigest()],
+            ["app:app", "a different executable", "ab,", hashlib.sha256(b"program").hexdigest()],
         ),
         (
             _program(manifest={"build_info": {"version": "v0"}}),

@@ -1,4 +1,4 @@
-"""`[release]`: what a release is called and from which commit it is."""
+"""`[release]`: a release's version and commit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 class ReleaseOptionError(ValueError):
-    """An option of `[release]` has a value that can't be used."""
+    """An option of `[release]` has an invalid value."""
 
 
 def _problem(option: str, problem: str) -> ReleaseOptionError:
@@ -28,14 +28,13 @@ def _problem(option: str, problem: str) -> ReleaseOptionError:
 class ReleaseSubsystem(Subsystem):
     options_scope = "release"
     name = "release"
-    help = "Archives of programs for those who download them (`release_archive` targets)."
+    help = "Archives of programs for download (`release_archive` targets)."
 
     _version = StrOption(
         default="dev",
         help=softwrap(
             """
-            The version that archives are named for, used whole as `{version}`: a tag, for
-            example. Letters, digits, `.`, `_` and `-`.
+            The version in the archives' names (`{version}`), for example a tag. Letters, digits, `.`, `_` and `-`.
             """
         ),
     )
@@ -43,8 +42,8 @@ class ReleaseSubsystem(Subsystem):
         default="",
         help=softwrap(
             """
-            The commit that is built, in hexadecimal; empty where that is not to be told. When
-            both are known, an executable whose manifest names another commit is refused.
+            The commit that is built, in hexadecimal; empty to leave it out. If both are known, an
+            executable whose manifest names another commit is refused.
             """
         ),
     )
@@ -52,9 +51,9 @@ class ReleaseSubsystem(Subsystem):
         default=DEFAULT_SOURCE_DATE_EPOCH,
         help=softwrap(
             """
-            The time of every member of an archive, in seconds since 1970-01-01T00:00:00Z. Set it
-            to the commit's time for the archives of a tagged build, and leave it alone otherwise:
-            equal contents then give equal archives from one commit to the next.
+            The time of every member of an archive, in seconds since 1970-01-01T00:00:00Z. For a
+            tagged build, set it to the commit's time; otherwise leave the default, so that equal
+            contents give equal archives from one commit to the next.
             """
         ),
     )
@@ -63,9 +62,9 @@ class ReleaseSubsystem(Subsystem):
         default=None,
         help=softwrap(
             """
-            Path of a TOML file that says under which licences something may be inside an archive;
-            its form is in `release/describe/licenses.py`. A distribution under another licence, or
-            under none, fails the build. By default nothing is refused.
+            Path of a TOML file that lists the licences allowed inside an archive;
+            `release/describe/licenses.py` documents the format. A distribution under another
+            licence, or without one, fails the build. By default everything is allowed.
             """
         ),
     )
@@ -93,6 +92,6 @@ class ReleaseSubsystem(Subsystem):
             raise _problem(
                 "source_date_epoch",
                 f"is {self._source_date_epoch}, but must be from {DEFAULT_SOURCE_DATE_EPOCH} "
-                f"(1980, the first year that a ZIP file knows) to {_LAST_EPOCH} (2107, the last)",
+                f"(1980, the first year that a ZIP file can express) to {_LAST_EPOCH} (2107, the last)",
             )
         return self._source_date_epoch

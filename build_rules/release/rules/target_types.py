@@ -45,11 +45,12 @@ class ReleasePackagesField(SpecialCasedDependencies):
         any target that `{bin_name()} package` can build, whose first artifact is an executable
         file.
 
-        What a packager says beside its executable is used: `EXECUTABLE.manifest.json` tells the
-        platform, `EXECUTABLE.notices.json` the licence texts. Neither goes into the archive.
+        Two files that a packager may write beside its executable are read:
+        `EXECUTABLE.manifest.json` for the platform, `EXECUTABLE.notices.json` for the licence
+        texts. Neither goes into the archive.
 
-        A package that builds its program for several platforms, each with such a manifest, gives
-        an archive for each platform.
+        If a package builds its program for several platforms, each with such a manifest, each
+        platform gets an archive.
         """
     )
 
@@ -75,8 +76,7 @@ class ReleaseFilesField(SpecialCasedDependencies):
     help = help_text(
         """
         Addresses of `file`, `files` or `relocated_files` targets to put into the archive beside
-        the executables, under the paths that they have in the repository; `relocated_files` gives
-        them others.
+        the executables, under their paths in the repository; `relocated_files` changes the paths.
         """
     )
 
@@ -85,8 +85,8 @@ class ReleaseBinaryNameField(StringField):
     alias = "binary_name"
     help = help_text(
         """
-        The executable's name in the archive, and `{name}` in `output_path`; by default the name
-        of this target. Leave `.exe` off: archives for Windows add it.
+        The executable's name in the archive, and `{name}` in `output_path`; by default the name of
+        this target. Omit `.exe`: archives for Windows add it.
 
         With several `packages` the executables keep the names of their artifacts.
         """
@@ -104,8 +104,8 @@ class ReleaseBinaryNameField(StringField):
             )
         if value.lower().endswith(".exe"):
             raise InvalidFieldException(
-                f"The {cls.alias!r} field in target {address} is {value!r}: leave `.exe` off, "
-                "archives for Windows add it."
+                f"The {cls.alias!r} field in target {address} is {value!r}: omit `.exe`, archives "
+                "for Windows add it."
             )
         return value
 
@@ -118,11 +118,11 @@ class ReleasePlatformField(StringField):
     valid_choices = tuple(PLATFORMS)
     help = help_text(
         """
-        The platform that the archive is for, as `OS-ARCH`. It decides `{os}`, `{arch}`, the format
-        (`.zip` for Windows, else `.tar.gz`) and `.exe`.
+        The archive's platform, as `OS-ARCH`. It determines `{os}`, `{arch}`, the format (`.zip` for
+        Windows, else `.tar.gz`) and `.exe`.
 
-        By default every platform that the executables' manifests name, or else the one that they
-        are built on. State it where two archives have one name but for the platform.
+        By default every platform in the executables' manifests, or else the one that builds them.
+        Set it if the names of two archives differ only in the platform.
         """
     )
 
@@ -132,23 +132,21 @@ class ReleaseNoticesField(BoolField):
     default = True
     help = help_text(
         """
-        Whether the archive gets a `THIRD_PARTY_NOTICES.txt`: the licence texts of what is inside
-        its executables, from the `EXECUTABLE.notices.json` of their packagers.
+        Whether to add a `THIRD_PARTY_NOTICES.txt` with the licence texts of everything inside the
+        executables, from their `EXECUTABLE.notices.json`.
         """
     )
 
 
 def _check_template(alias: str, value: str, address: Address, ending: str, why: str) -> None:
-    """Refuse a path template that doesn't end as it must, or that leaves the distdir."""
+    """Refuse a path template with a wrong ending, or one that leaves the distdir."""
     says = f"The {alias!r} field in target {address} is {value!r}"
     if not value.endswith(ending):
         raise InvalidFieldException(f"{says}, but must end in `{ending}`: {why}.")
     try:
         fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
     except ValueError as error:
-        raise InvalidFieldException(
-            f"{says}, which can't be read as a template ({error})."
-        ) from error
+        raise InvalidFieldException(f"{says}, which is not a valid template ({error}).") from error
     unknown = sorted(fields.difference(PLACEHOLDERS))
     if unknown:
         raise InvalidFieldException(
@@ -170,7 +168,7 @@ class ReleaseOutputPathField(OutputPathField):
         (`[release].version`), `{{os}}` and `{{arch}}`, and must end in `.{{ext}}`, since the format
         follows the platform. By default `{DEFAULT_OUTPUT_PATH}`.
 
-        A checksum file with the same name and `.sha256` at the end is written beside it.
+        A checksum file is written beside it, with `.sha256` appended to the name.
         """
     )
 
@@ -189,13 +187,12 @@ class ReleaseEvidencePathField(StringField):
     value: str
     help = help_text(
         f"""
-        Path in the distdir of a JSON file that says what the archive is and what is in it: its
-        digest, platform, version and commit, and the manifests of its executables. It is for
-        those who verify a release, not for those who download it. It may use what `output_path`
-        may use. By default `{DEFAULT_EVIDENCE_PATH}`.
+        Path in the distdir of a JSON file that describes the archive: its digest, platform, version
+        and commit, and the manifests of its executables. It is for those who verify a release, not
+        for those who download it. The placeholders are those of `output_path`. By default `{DEFAULT_EVIDENCE_PATH}`.
 
-        Beside it, with other endings: the bill of materials (`.cdx.json`, CycloneDX) and the
-        statement of provenance (`.intoto.json`, SLSA).
+        Beside it, with other endings, are the bill of materials (`.cdx.json`, CycloneDX) and the
+        provenance statement (`.intoto.json`, SLSA).
         """
     )
 
@@ -213,9 +210,9 @@ class ReleaseMaterialsField(StringSequenceField):
     value: tuple[str, ...]
     help = help_text(
         """
-        Files of the repository, as globs from its root, that decide what comes out: lockfiles
-        above all. Their digests go into the statement of provenance, and what a lockfile says of a
-        distribution's files into the bill of materials.
+        Globs, from the repository's root, of the files that determine the result: mainly lockfiles.
+        Their digests go into the provenance statement, and the hashes in lockfiles into the bill of
+        materials.
         """
     )
 
@@ -236,9 +233,9 @@ class ReleaseArchiveTarget(Target):
     )
     help = help_text(
         """
-        An archive of executables as users download it: `.tar.gz`, or `.zip` for Windows, with the
-        executables and the notices of what is inside at its root, and a checksum beside it.
+        An archive of executables for download: `.tar.gz`, or `.zip` for Windows, with the
+        executables and third-party notices at its root, and a checksum beside it.
 
-        Archives are deterministic: one content, one sequence of bytes.
+        Archives are deterministic: equal contents give equal bytes.
         """
     )

@@ -1,4 +1,4 @@
-"""Authenticode, Windows' signature in an executable, made on Linux or macOS by osslsigncode.
+"""Authenticode, the signature in a Windows executable, made on Linux or macOS with osslsigncode.
 
 https://github.com/mtrojnar/osslsigncode
 """
@@ -26,14 +26,14 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True)
 class KeyFiles:
-    """Where the tool finds what must not be in its arguments; None: not needed."""
+    """Files for what must not be in the tool's arguments; None: not needed."""
 
     pfx: Path | None
     password: Path | None
 
 
 def key_files(settings: WindowsSettings, folder: Path) -> KeyFiles:
-    """The paths that `write_key_files` writes to, and those that are there already."""
+    """The paths that `write_key_files` writes to, and existing ones."""
     return KeyFiles(
         pfx=settings.pfx_file if settings.pfx is None else folder / "certificate.pfx",
         password=None if settings.password is None else folder / "password",
@@ -86,24 +86,24 @@ def tool_version(stdout: str) -> str:
 
 
 def read_signature(path: Path) -> Signature:
-    """The one signature of an executable, with its digests and its mathematics checked.
+    """Read an executable's only signature, and check its digests and its cryptography.
 
-    Whom the certificate leads to is not looked at, nor whether it has ended. Raises ReleaseError for
-    a file with no signature, or with one that doesn't hold.
+    The certificate's chain and expiry are not checked. Raises ReleaseError for a file without a
+    signature or with an invalid one.
     """
-    # It takes most of a second to import, which commands that verify nothing needn't wait.
+    # Takes most of a second to import: commands that verify nothing needn't wait for it.
     import lief
 
     binary = lief.parse(path)
     if not isinstance(binary, lief.PE.Binary):
-        raise ReleaseError(f"{path.name} is no executable for Windows (PE)")
+        raise ReleaseError(f"{path.name} is not a Windows executable (PE)")
     signatures = list(binary.signatures)
     if len(signatures) != 1:
         raise ReleaseError(f"{path.name} has {len(signatures)} Authenticode signatures, not one")
     verdict = binary.verify_signature(lief.PE.Signature.VERIFICATION_CHECKS.SKIP_CERT_TIME)
     if verdict != lief.PE.Signature.VERIFICATION_FLAGS.OK:
         words = str(verdict).removeprefix("VERIFICATION_FLAGS.")
-        raise ReleaseError(f"the Authenticode signature of {path.name} doesn't hold: {words}")
+        raise ReleaseError(f"the Authenticode signature of {path.name} is invalid: {words}")
     signer = signatures[0].signers[0]
     if signer.cert is None:
         raise ReleaseError(f"the Authenticode signature of {path.name} lacks its certificate")
@@ -124,7 +124,7 @@ def check_made_of(path: Path, built: File) -> None:
     }
     if built.sha256 not in digests:
         raise ReleaseError(
-            f"{path.name} without its signature is not what was built: {', '.join(digests)}, "
+            f"{path.name} without its signature differs from what was built: {', '.join(digests)}, "
             f"not {built.sha256}"
         )
 
@@ -152,8 +152,8 @@ class Authenticode:
     def sign(self, source: Path, target: Path, folder: Path) -> Signature:
         if pe.is_signed(source.read_bytes()):
             raise ReleaseError(
-                f"{source.name} is signed already, and its evidence doesn't say by whom: "
-                "start from what ./pants package wrote"
+                f"{source.name} is already signed, but its evidence doesn't say by whom: start "
+                f"from the output of ./pants package"
             )
         write_key_files(self._settings, key_files(self._settings, folder))
         sign, *verify = self.calls(source, target, folder)
@@ -162,7 +162,7 @@ class Authenticode:
             demand(self._runner, call, f"verifying the signature of {source.name}")
         signature = read_signature(target)
         if self._settings.timestamp_url is not None and not signature.timestamped:
-            raise ReleaseError(f"{source.name} was signed without the timestamp that was asked for")
+            raise ReleaseError(f"{source.name} was signed without the requested timestamp")
         built = File(sha256=file_sha256(source), size=source.stat().st_size)
         check_made_of(target, built)
         shutil.copymode(source, target)

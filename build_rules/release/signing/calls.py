@@ -1,4 +1,4 @@
-"""Calls of the tools that sign: what is called is data, that it is called happens here alone."""
+"""Calls of the signing tools: a call is data, and only this module makes it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from release.errors import ReleaseError
 
 _TIMEOUT = 3600.0
-"""Seconds; Apple's service mostly takes minutes, and is told to give up before."""
+"""Seconds; Apple's service usually takes minutes, and its own timeout is shorter."""
 
 _SOURCES = {
     "osslsigncode": "apt-get install osslsigncode, or brew install osslsigncode",
-    "codesign": "it is a part of macOS",
-    "security": "it is a part of macOS",
-    "ditto": "it is a part of macOS",
-    "xcrun": "xcode-select --install brings it to macOS",
+    "codesign": "it is part of macOS",
+    "security": "it is part of macOS",
+    "ditto": "it is part of macOS",
+    "xcrun": "on macOS, run xcode-select --install",
 }
 
 
 @dataclass(frozen=True)
 class Call:
-    """A program and its arguments. `secret_input` is what it reads: no log and no list of
-    processes shows it."""
+    """A program and its arguments. `secret_input` is its standard input, which no log and no
+    process list shows."""
 
     argv: tuple[str, ...]
     secret_input: str | None = field(default=None, repr=False)
@@ -43,11 +43,11 @@ class Output:
 
 
 Runner = Callable[[Call], Output]
-"""Makes a call and returns what came out; raises ReleaseError where the program is missing."""
+"""Makes a call and returns its output; raises ReleaseError if the program is missing."""
 
 
 def run(call: Call) -> Output:
-    """Make a call. The program sees none of the release's settings, secrets above all."""
+    """Make a call. The program sees none of the release's settings, which include secrets."""
     program = Path(call.argv[0]).name
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RELEASE_")}
     try:
@@ -65,12 +65,12 @@ def run(call: Call) -> Output:
         source = _SOURCES.get(program, "install it")
         raise ReleaseError(f"{program} is not installed here: {source}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReleaseError(f"{program} can't be run: {error}") from error
+        raise ReleaseError(f"{program} cannot be run: {error}") from error
     return Output(done.returncode, done.stdout, done.stderr)
 
 
 def demand(runner: Runner, call: Call, purpose: str) -> Output:
-    """Make a call that has to succeed; `purpose` is what fails otherwise, for the message."""
+    """Make a call that must succeed; `purpose` says what it is for, for the message."""
     output = runner(call)
     if output.code != 0:
         said = [line.strip() for line in (output.stderr + output.stdout).splitlines()]

@@ -1,7 +1,6 @@
 """A Developer ID signature with the hardened runtime, made on macOS by codesign.
 
-The calls of Apple's tools have never been run from here; what is known of their output is in the
-tests.
+Apple's tools have not been run yet; the tests hold what is known of their output.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ HARDENED_ENTITLEMENTS: Mapping[str, object] = {
     # libffi, below ctypes, writes code at run time where it has no static trampolines.
     "com.apple.security.cs.allow-unsigned-executable-memory": True,
 }
-"""What a frozen Python program asks for under the hardened runtime."""
+"""What a frozen Python program needs under the hardened runtime."""
 
 
 # ---------------------------------------------------------------------------------------------
@@ -44,7 +43,7 @@ def entitlements_call(path: Path) -> Call:
 
 
 def sign_call(identity: str, entitlements: Path, path: Path, keychain: Path | None) -> Call:
-    """Sign in place, over the ad-hoc signature of the build, as PyInstaller does it."""
+    """Sign in place, over the build's ad hoc signature, as PyInstaller does."""
     where = () if keychain is None else ("--keychain", str(keychain))
     return Call(
         (
@@ -63,17 +62,16 @@ def display_call(path: Path) -> Call:
 
 
 def _word(text: str) -> str:
-    """A word of `security -i`'s input."""
+    """Quote an argument in the input of `security -i`."""
     if any(character in text for character in "\r\n\0"):
         raise ReleaseError("RELEASE_MACOS_P12_PASSWORD must be one line")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def keychain_call(keychain: Path, password: str, p12: Path, p12_password: str) -> Call:
-    """A keychain of its own with the certificate: open to codesign, without a dialogue.
+    """A temporary keychain with the certificate, which codesign can use without a dialogue.
 
-    `security` reads the commands: in its arguments every process of the machine would see both
-    passwords.
+    `security` reads the commands from its input: every process on the machine can see arguments.
     """
     chain, word = _word(str(keychain)), _word(password)
     lines = [
@@ -92,7 +90,7 @@ def identities_call(keychain: Path) -> Call:
 
 
 def search_list_call(*keychains: str) -> Call:
-    """Ask for the user's keychains, or set them."""
+    """List the user's keychains, or set the list."""
     chosen = ("-s", *keychains) if keychains else ()
     return Call(("security", "list-keychains", "-d", "user", *chosen))
 
@@ -108,7 +106,7 @@ def delete_call(keychain: Path) -> Call:
 
 @dataclass(frozen=True)
 class CodeSignature:
-    """What `codesign --display --verbose=4` says; `flags` e.g. {"runtime"}, {"adhoc"}."""
+    """The output of `codesign --display --verbose=4`; `flags` e.g. {"runtime"}, {"adhoc"}."""
 
     authorities: tuple[str, ...]
     flags: frozenset[str]
@@ -130,13 +128,13 @@ def parse_display(text: str) -> CodeSignature:
 
 
 def notarisation_obstacles(signature: CodeSignature) -> list[str]:
-    """Why Apple would refuse to notarise an executable with this signature, in words."""
+    """Reasons why Apple would refuse to notarise an executable with this signature."""
     signer = next(iter(signature.authorities), None)
     if "adhoc" in signature.flags or signer is None:
-        return ["it is signed ad hoc, not with a Developer ID: `sign` does that"]
+        return ["it is signed ad hoc, not with a Developer ID: run `sign` first"]
     obstacles = []
     if not signer.startswith("Developer ID Application:"):
-        obstacles.append(f"it is signed by {signer!r}, which is no `Developer ID Application`")
+        obstacles.append(f"it is signed by {signer!r}, which is not a `Developer ID Application`")
     if "runtime" not in signature.flags:
         obstacles.append("its signature lacks the hardened runtime (codesign --options runtime)")
     if signature.timestamp is None:
@@ -149,7 +147,9 @@ def merged_entitlements(embedded: str) -> bytes:
     try:
         own = plistlib.loads(embedded.encode()) if embedded.strip() else {}
     except (plistlib.InvalidFileException, ExpatError, ValueError) as error:
-        raise ReleaseError(f"codesign's entitlements are no property list: {error}") from error
+        raise ReleaseError(
+            f"codesign printed entitlements that are not a property list: {error}"
+        ) from error
     return plistlib.dumps({**HARDENED_ENTITLEMENTS, **own}, sort_keys=True)
 
 
@@ -163,7 +163,7 @@ def parse_search_list(text: str) -> list[str]:
 
 
 def inspect(runner: Runner, path: Path) -> CodeSignature:
-    """The signature of an executable, verified; raises ReleaseError where it doesn't hold."""
+    """Read and verify an executable's signature; raises ReleaseError if it is invalid."""
     demand(runner, verify_call(path), f"verifying the signature of {path.name}")
     # codesign writes what it displays to its standard error.
     return parse_display(demand(runner, display_call(path), "reading a signature").stderr)
@@ -171,7 +171,8 @@ def inspect(runner: Runner, path: Path) -> CodeSignature:
 
 @contextmanager
 def _keychain(settings: MacSettings, runner: Runner, folder: Path) -> Iterator[Path | None]:
-    """A keychain for one signature, first in the user's list as codesign needs it; both end with it."""
+    """A keychain for one signature, first in the user's list because codesign requires it; both are
+    restored."""
     if settings.p12 is None:
         yield None
         return
@@ -184,7 +185,7 @@ def _keychain(settings: MacSettings, runner: Runner, folder: Path) -> Iterator[P
         made = keychain_call(keychain, secrets.token_urlsafe(), p12, settings.p12_password)
         demand(runner, made, "making a keychain")
         demand(runner, search_list_call(str(keychain), *before), "adding a keychain to the list")
-        # `security -i` ends with its last command's code, so what it did is asked for.
+        # `security -i` ends with its last command's code, so check what it did.
         known = demand(runner, identities_call(keychain), "reading the keychain").stdout
         if settings.identity not in known:
             raise ReleaseError(

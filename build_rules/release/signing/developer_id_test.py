@@ -40,7 +40,7 @@ def test_what_a_signature_says() -> None:
         (SIGNED.replace("0x10000(runtime)", "0x0(none)"), "lacks the hardened runtime"),
         # What codesign says of the machine's own clock.
         (SIGNED.replace("Timestamp=", "Signed Time="), "lacks a secure timestamp"),
-        (SIGNED.replace("Developer ID App", "Apple Development"), "is no `Developer ID App"),
+        (SIGNED.replace("Developer ID App", "Apple Development"), "is not a `Developer ID App"),
     ],
 )
 def test_what_apple_would_refuse(text: str, obstacle: str) -> None:

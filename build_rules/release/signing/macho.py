@@ -1,7 +1,7 @@
-"""What a signature changes in an executable for macOS (Mach-O, 64 bits, one architecture).
+"""What a signature changes in a macOS executable (Mach-O, 64 bits, one architecture).
 
-It is the end of the file; two load commands say how long it is, and how long the segment around it.
-Everything else stays, PyInstaller's archive included, which lies before it in that segment.
+The signature is the end of the file; two load commands hold its length and that of its segment.
+Everything else stays, including PyInstaller's archive, which precedes it in that segment.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _LINKEDIT = b"__LINKEDIT".ljust(16, b"\0")
 
 
 def outside_signature(path: Path) -> bytes:
-    """The content before the signature, with the lengths that depend on it taken for zero.
+    """The content before the signature, with the lengths that depend on it set to zero.
 
-    Raises ReleaseError for another kind of file, and where there is no signature.
+    Raises ReleaseError for another kind of file, or if there is no signature.
     """
     data = bytearray(path.read_bytes())
     end = None
     try:
         magic, _, _, _, commands = struct.unpack_from("<5I", data)
         if magic != _MAGIC_64:
-            raise ReleaseError(f"{path.name} is no executable for macOS with one architecture")
+            raise ReleaseError(f"{path.name} is not a macOS executable with one architecture")
         position = _HEADER
         for _ in range(commands):
             command, size = struct.unpack_from("<II", data, position)
@@ -39,7 +39,7 @@ def outside_signature(path: Path) -> bytes:
                 struct.pack_into("<I", data, position + 12, 0)  # datasize
             position += size
     except struct.error as error:
-        raise ReleaseError(f"{path.name} is no whole executable for macOS") from error
+        raise ReleaseError(f"{path.name} is not a complete macOS executable") from error
     if end is None:
         raise ReleaseError(f"{path.name} has no signature")
     return bytes(data[:end])

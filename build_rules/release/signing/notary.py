@@ -1,8 +1,8 @@
-"""Apple's notary service: its word that an executable is no known malware.
+"""Apple's notary service, which confirms that an executable is not known malware.
 
-Gatekeeper asks for it when a downloaded program starts for the first time. The bytes stay as they
-are: Apple remembers their digest. A ticket can be stapled to an app, a disk image or a package, not
-to a bare executable, so that first start needs the network.
+Gatekeeper asks for this when a downloaded program first starts. The bytes stay the same: Apple
+remembers their digest. Apps, disk images and packages can carry a stapled ticket, bare executables
+cannot, so their first start needs the network.
 
 https://developer.apple.com/documentation/security/customizing-the-notarization-workflow
 """
@@ -30,14 +30,14 @@ _IN_PROGRESS = "In Progress"
 _WAIT = "50m"
 
 NOT_STAPLED = (
-    "a bare executable can't be stapled: macOS asks Apple when it is first started, so that first "
-    "start needs the network"
+    "a bare executable cannot be stapled: macOS asks Apple when it first starts, so that start "
+    "needs the network"
 )
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What `notarytool submit --wait` answers."""
+    """The answer of `notarytool submit --wait`."""
 
     id: str
     status: str
@@ -50,7 +50,7 @@ def _credentials(settings: NotarySettings, key: Path) -> tuple[str, ...]:
 
 
 def zip_call(executable: Path, archive: Path) -> Call:
-    """The service takes no bare executable."""
+    """The service doesn't accept a bare executable."""
     return Call(("ditto", "-c", "-k", str(executable), str(archive)))
 
 
@@ -76,18 +76,18 @@ def _json_object(text: str) -> dict[str, Any] | None:
 
 
 def parse_submission(output: Output) -> Submission:
-    """Raises ReleaseError when the service was not reached, or let nobody in."""
+    """Raises ReleaseError if the service could not be reached or refused the key."""
     answer = _json_object(output.stdout)
     if answer is None or not answer.get("id"):
         said = " ".join((output.stderr + output.stdout).split())[-1000:]
         raise ReleaseError(
-            f"notarytool submitted nothing (it ended with {output.code}): {said or 'no message'}"
+            f"notarytool submitted nothing (exit code {output.code}): {said or 'no message'}"
         )
     return Submission(answer["id"], answer.get("status", ""), answer.get("message", ""))
 
 
 def parse_log(text: str) -> list[str]:
-    """What is wrong with a submission, one issue a line; the text itself where it is no log."""
+    """What is wrong with a submission, one issue per line; the text itself if it is not a log."""
     log = _json_object(text)
     if log is None:
         return [text.strip()] if text.strip() else []
@@ -103,8 +103,8 @@ def refusal(name: str, submission: Submission, log: list[str]) -> str:
     """Why an executable is not notarised, and what to do."""
     about = f"{name} is not notarised (submission {submission.id})"
     if submission.status == _IN_PROGRESS:
-        return f"{about}: Apple had no answer within {_WAIT}; run `notarise` once more later"
-    reasons = "".join(f"\n  - {line}" for line in log) or " (Apple's log has no reason)"
+        return f"{about}: Apple did not answer within {_WAIT}; run `notarise` again later"
+    reasons = "".join(f"\n  - {line}" for line in log) or " (Apple's log gives no reason)"
     return f"{about}: Apple says {submission.status or 'nothing'}, {submission.message}{reasons}"
 
 
@@ -116,10 +116,10 @@ def notarise(
     runner: Runner,
     log: Log,
 ) -> None:
-    """Let Apple notarise the executable in an archive, and keep its answer with the evidence.
+    """Have Apple notarise the executable in an archive, and keep the answer with the evidence.
 
-    Neither the archive nor what else is known about it changes. Raises ReleaseError when Apple
-    refuses, with its reasons.
+    The archive and its other evidence stay the same. Raises ReleaseError with Apple's reasons if it
+    refuses.
     """
     name = archive_platform(project, archive.name).executable_name(project.program)
     path = notarisation_path(evidence, archive_base(archive.name))
@@ -132,11 +132,11 @@ def notarise(
             return
         obstacles = notarisation_obstacles(inspect(runner, executable))
         if obstacles:
-            raise ReleaseError(f"{name} can't be notarised: {'; '.join(obstacles)}")
+            raise ReleaseError(f"{name} cannot be notarised: {'; '.join(obstacles)}")
         zipped = folder / f"{name}.zip"
         demand(runner, zip_call(executable, zipped), f"packing {name} for Apple")
         key = write_secret(folder / "key.p8", settings.key.encode())
-        # Its code tells whether it had an answer, not which.
+        # The exit code tells whether there was an answer, not which.
         submission = parse_submission(runner(submit_call(settings, key, zipped)))
         if submission.status != ACCEPTED:
             reasons: list[str] = []
@@ -155,7 +155,7 @@ def notarise(
 
 
 def describe(archive: Path, project: Project, settings: NotarySettings) -> list[str]:
-    """What `notarise` would do, one step a line."""
+    """What `notarise` would do, one step per line."""
     name = archive_platform(project, archive.name).executable_name(project.program)
     folder = Path("TEMPORARY")
     calls = [

@@ -98,7 +98,7 @@ def test_apple_accepts(files: tuple[Path, Path]) -> None:
     apple = Apple(Output(0, ACCEPTED))
     (said,) = _notarise(files, apple)
     assert ID in said
-    assert "can't be stapled" in said
+    assert "cannot be stapled" in said
     assert [call.argv[0] for call in apple.calls] == ["codesign", "codesign", "ditto", "xcrun"]
     _, _, pack, submit = (call.argv for call in apple.calls)
     assert pack[:3] == ("ditto", "-c", "-k")
@@ -129,12 +129,12 @@ def test_apple_accepts(files: tuple[Path, Path]) -> None:
         # Whether the tool fails when Apple refuses has changed between versions: the status counts.
         (Apple(Output(0, INVALID)), r"Invalid, .*\n  - Archive contains.*\n  - error: .*hardened"),
         (Apple(Output(1, INVALID)), r"\n  - error: agent-runner.zip/agent-runner arm64: The exec"),
-        (Apple(Output(0, WAITING)), "no answer within 50m; run `notarise` once more later"),
+        (Apple(Output(0, WAITING)), "did not answer within 50m; run `notarise` again later"),
         (
             Apple(Output(69, "", "Error: HTTP status code: 401. Unauthenticated.")),
-            "notarytool submitted nothing .it ended with 69.: .*401. Unauthenticated",
+            "notarytool submitted nothing .exit code 69.: .*401. Unauthenticated",
         ),
-        (Apple(Output(0, ACCEPTED), AD_HOC), "can't be notarised: it is signed ad hoc"),
+        (Apple(Output(0, ACCEPTED), AD_HOC), "cannot be notarised: it is signed ad hoc"),
     ],
     ids=["invalid", "invalid, failing", "waiting", "not let in", "ad hoc"],
 )

@@ -1,8 +1,8 @@
 """What a signature changes in a Windows executable (PE): three places, and nothing else.
 
-The checksum in the optional header, the entry of the certificate table in the data directories, and
-the table itself, which is appended and starts at a multiple of eight bytes. Everything else is
-covered by Authenticode's digest, data behind the last section included: PyInstaller's archive.
+They are the checksum in the optional header, the entry of the certificate table in the data
+directories, and the table itself, which is appended at a multiple of eight bytes. Authenticode's
+digest covers everything else, including data after the last section: PyInstaller's archive.
 
 https://learn.microsoft.com/windows/win32/debug/pe-format
 """
@@ -25,20 +25,21 @@ _ALIGNMENT = 8
 
 
 def _offsets(data: bytes | bytearray) -> tuple[int, int]:
-    """Where the checksum and the certificate table's entry are; ReleaseError for no PE file."""
+    """Offsets of the checksum and the certificate table's entry; ReleaseError if this is not a PE
+    file."""
     try:
         (start,) = struct.unpack_from("<I", data, _PE_OFFSET)
         (magic,) = struct.unpack_from("<H", data, start + _OPTIONAL_HEADER)
         directories = start + _DIRECTORIES[magic]
         struct.unpack_from("<II", data, directories + _CERTIFICATES)
     except (struct.error, KeyError) as error:
-        raise ReleaseError("it is no executable for Windows (PE)") from error
+        raise ReleaseError("it is not a Windows executable (PE)") from error
     return start + _CHECKSUM, directories + _CERTIFICATES
 
 
 def checksum(data: bytes | bytearray) -> int:
-    """The value of the optional header's checksum: 16-bit words summed with end-around carry, the
-    checksum itself taken for zero, plus the file's length."""
+    """The optional header's checksum: 16-bit words summed with end-around carry, the checksum
+    itself counted as zero, plus the file's length."""
     where, _ = _offsets(data)
     content = bytearray(data)
     content[where : where + 4] = bytes(4)
@@ -62,7 +63,7 @@ def unsigned_forms(signed: bytes, size: int) -> Iterator[bytes]:
     """The executables of `size` bytes that this one can have been made from: with a checksum, as
     PyInstaller and linkers write it, or with none.
 
-    Raises ReleaseError where it is not signed, or not made from a file of that size.
+    Raises ReleaseError if it is not signed, or not made from a file of that size.
     """
     where, entry = _offsets(signed)
     start, length = struct.unpack_from("<II", signed, entry)
@@ -70,7 +71,7 @@ def unsigned_forms(signed: bytes, size: int) -> Iterator[bytes]:
     if length == 0:
         raise ReleaseError("it has no signature")
     if start != padded or start + length != len(signed) or any(signed[size:padded]):
-        raise ReleaseError(f"it is no file of {size} bytes with a signature behind it")
+        raise ReleaseError(f"it is not a file of {size} bytes followed by a signature")
     data = bytearray(signed[:size])
     data[entry : entry + 8] = bytes(8)
     for value in (checksum(data), 0):

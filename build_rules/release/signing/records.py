@@ -1,7 +1,7 @@
-"""What is known about an archive, told again of the one with the signed executable.
+"""Rewrite an archive's evidence for the archive with the signed executable.
 
-Each function takes a document as `package` or an earlier call of it wrote it, and returns a new one.
-What the build was stays in it: the digests of what two builds are compared by.
+Each function takes a document, as `package` or an earlier call wrote it, and returns a new one. It
+keeps the digests of the unsigned build, by which two builds are compared.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ UNSIGNED_PROPERTY = f"{PROPERTIES}:unsigned-sha256"
 
 @dataclass(frozen=True)
 class Change:
-    """An archive and its executable, `built` and as they are now.
+    """An archive and its executable, as built and as they are now.
 
-    archive, executable   names: of the file, and inside the archive
-    tool                  what signed, with its version: "osslsigncode 2.9"
+    archive, executable   the archive's file name; the executable's name inside it
+    tool                  the signing tool with its version: "osslsigncode 2.9"
     """
 
     archive: str
@@ -43,7 +43,7 @@ def _named(items: list[Any], name: str, key: str, document: str) -> Any:
 
 
 def evidence(document: dict[str, Any], change: Change) -> dict[str, Any]:
-    """`BASE.json`; its manifest is about the executable too."""
+    """`BASE.json`, including the executable's digest in the manifest."""
     new = copy.deepcopy(document)
     new["archive"] = {"name": change.archive, **change.archive_now.model_dump()}
     inside = _named(new["executables"], change.executable, "path", "the evidence")
@@ -69,7 +69,7 @@ def _set_digest(component: dict[str, Any], now: File, built: File) -> None:
 
 
 def bill_of_materials(document: dict[str, Any], change: Change) -> dict[str, Any]:
-    """`BASE.cdx.json`: another document, so with another serial number."""
+    """`BASE.cdx.json`: a new document, so it gets a new serial number."""
     new = copy.deepcopy(document)
     new["serialNumber"] = serial_number(change.archive_now.sha256).urn
     _set_digest(new["metadata"]["component"], change.archive_now, change.built_archive)
@@ -79,7 +79,7 @@ def bill_of_materials(document: dict[str, Any], change: Change) -> dict[str, Any
 
 
 def statement(document: dict[str, Any], change: Change) -> dict[str, Any]:
-    """`BASE.intoto.json`: about the signed files; those that were built are SLSA's byproducts."""
+    """`BASE.intoto.json`: about the signed files; the unsigned ones become SLSA byproducts."""
     new = copy.deepcopy(document)
     names = {
         change.archive: (change.archive_now, change.built_archive),

@@ -1,4 +1,4 @@
-"""Files that hold a secret for as long as a tool needs it."""
+"""Files that hold a secret while a tool needs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def secret_folder() -> Iterator[Path]:
-    """A folder that only its owner can enter; it is removed at the end, after SIGTERM too."""
+    """A folder that only its owner can enter; it is removed at the end, even after SIGTERM."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         with tempfile.TemporaryDirectory(prefix="release-") as folder:
@@ -29,7 +29,7 @@ def secret_folder() -> Iterator[Path]:
 
 
 def write_secret(path: Path, content: bytes) -> Path:
-    """A new file that its owner alone can read, from the first moment."""
+    """Write a new file that only its owner can ever read."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
         stream.write(content)
     return path

@@ -1,6 +1,6 @@
-"""What a signature needs, from variables: read and judged here, with nothing else looked at.
+"""The settings of signatures, read from variables and validated; nothing else is looked at.
 
-Without any of them there is no signature, and nothing changes; some of them are a mistake.
+With none of them set, nothing is signed; with only some of them, the settings are wrong.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class WindowsSettings:
 
     pfx              both, as a PKCS#12 file's content
     pfx_file         both, as a PKCS#12 file
-    certificate_file PEM, the signer's first and then those that it was issued by; the key is
+    certificate_file PEM, the signer's certificate first, then its issuers'; the key is
     key_file         a PEM file, or
     pkcs11_module    in a token behind this library, where
     pkcs11_key       names it (RFC 7512: `pkcs11:object=…`)
     password         of the PKCS#12 file or the key, or the token's PIN
     timestamp_url    of a service that speaks RFC 3161; None: without a timestamp
-    ca_file          PEM: roots that the signature has to lead to; None: trust isn't checked
+    ca_file          PEM: roots that the signature must chain to; None: trust isn't checked
     """
 
     pfx: bytes | None = field(default=None, repr=False)
@@ -86,7 +86,7 @@ def _decoded(environment: Environment, name: str) -> bytes | None:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
-        raise ReleaseError(f"{name} is no base64: make it with `base64 < FILE`") from error
+        raise ReleaseError(f"{name} is not valid base64: encode it with `base64 < FILE`") from error
 
 
 def _file(environment: Environment, name: str) -> Path | None:
@@ -94,29 +94,27 @@ def _file(environment: Environment, name: str) -> Path | None:
         return None
     path = Path(environment[name])
     if not path.is_file():
-        raise ReleaseError(f"{name} is {path}, which is no file")
+        raise ReleaseError(f"{name} is {path}, which is not a file")
     return path
 
 
 def windows_settings(environment: Environment) -> WindowsSettings | None:
-    """Raises ReleaseError for settings that are given in part, twice, or can't be read."""
+    """Raises ReleaseError for incomplete, contradictory or unreadable settings."""
     names = {name for form in _WINDOWS_FORMS for name in form}
     given = {name for name in names if environment.get(name)}
     if not given:
         return None
     if given not in [set(form) for form in _WINDOWS_FORMS]:
         forms = "; or ".join(" and ".join(form) for form in _WINDOWS_FORMS)
-        raise ReleaseError(
-            f"{', '.join(sorted(given))} together give no certificate with its key: set {forms}"
-        )
+        raise ReleaseError(f"incomplete signing settings ({', '.join(sorted(given))}): set {forms}")
     if not environment.get(_TIMESTAMP_URL):
         raise ReleaseError(
-            f"{_TIMESTAMP_URL} is not set: a signature without a timestamp ends with its "
+            f"{_TIMESTAMP_URL} is not set: without a timestamp, a signature expires with its "
             f"certificate. Set the URL that the certificate's issuer names, or `{NO_TIMESTAMP}`"
         )
     url = environment[_TIMESTAMP_URL]
     if url != NO_TIMESTAMP and not url.startswith(("http://", "https://")):
-        raise ReleaseError(f"{_TIMESTAMP_URL} is {url!r}, but has to be an HTTP URL")
+        raise ReleaseError(f"{_TIMESTAMP_URL} is {url!r}, but must be an HTTP URL")
     return WindowsSettings(
         pfx=_decoded(environment, "RELEASE_WINDOWS_PFX"),
         pfx_file=_file(environment, "RELEASE_WINDOWS_PFX_FILE"),
@@ -137,8 +135,8 @@ def mac_settings(environment: Environment) -> MacSettings | None:
         return None
     if not identity:
         raise ReleaseError(
-            "RELEASE_MACOS_IDENTITY is not set: the name of the certificate in RELEASE_MACOS_P12, "
-            "`Developer ID Application: Name (TEAM)`"
+            "RELEASE_MACOS_IDENTITY is not set: set the name of the certificate in "
+            "RELEASE_MACOS_P12, `Developer ID Application: Name (TEAM)`"
         )
     return MacSettings(identity, p12, environment.get("RELEASE_MACOS_P12_PASSWORD", ""))
 
@@ -149,11 +147,13 @@ def notary_settings(environment: Environment) -> NotarySettings | None:
     if len(missing) == len(names):
         return None
     if missing:
-        raise ReleaseError(f"{missing[0]} is not set: a key of App Store Connect is its .p8 file's "
-                           "text and its ID")  # fmt: skip
+        raise ReleaseError(f"{missing[0]} is not set: an App Store Connect key consists of its .p8 "
+        f"file's text and its ID")  # fmt: skip
     key = environment["RELEASE_NOTARY_KEY"]
     if "-----BEGIN PRIVATE KEY-----" not in key:
-        raise ReleaseError("RELEASE_NOTARY_KEY is no private key: it is the .p8 file's whole text")
+        raise ReleaseError(
+            "RELEASE_NOTARY_KEY is not a private key: set it to the whole text of the .p8 file"
+        )
     return NotarySettings(
         key.strip() + "\n",
         environment["RELEASE_NOTARY_KEY_ID"],

@@ -45,13 +45,16 @@ def test_a_token_behind_pkcs11(tmp_path: Path) -> None:
     ("environment", "message"),
     [
         ({"RELEASE_WINDOWS_PFX": "YQ=="}, "TIMESTAMP_URL is not set"),
-        ({"RELEASE_WINDOWS_PFX": "YQ==", **URL, "RELEASE_WINDOWS_KEY_FILE": "k"}, "no certificate"),
-        ({"RELEASE_WINDOWS_KEY_FILE": "k", **URL}, "RELEASE_WINDOWS_KEY_FILE together give no"),
-        ({"RELEASE_WINDOWS_PFX": "é", **URL}, "RELEASE_WINDOWS_PFX is no base64"),
-        ({"RELEASE_WINDOWS_PFX_FILE": "none.pfx", **URL}, "is none.pfx, which is no file"),
+        (
+            {"RELEASE_WINDOWS_PFX": "YQ==", **URL, "RELEASE_WINDOWS_KEY_FILE": "k"},
+            "incomplete signing settings",
+        ),
+        ({"RELEASE_WINDOWS_KEY_FILE": "k", **URL}, "settings .RELEASE_WINDOWS_KEY_FILE.: set"),
+        ({"RELEASE_WINDOWS_PFX": "é", **URL}, "RELEASE_WINDOWS_PFX is not valid base64"),
+        ({"RELEASE_WINDOWS_PFX_FILE": "none.pfx", **URL}, "is none.pfx, which is not a file"),
         (
             {"RELEASE_WINDOWS_PFX": "YQ==", "RELEASE_WINDOWS_TIMESTAMP_URL": "no"},
-            "has to be an HTTP URL",
+            "must be an HTTP URL",
         ),
     ],
 )
@@ -70,6 +73,6 @@ def test_apples_settings() -> None:
     assert notary_settings(given) == NotarySettings(f"{KEY}\n", "K", None)
     with pytest.raises(ReleaseError, match="RELEASE_NOTARY_KEY_ID is not set"):
         notary_settings({"RELEASE_NOTARY_KEY": KEY})
-    with pytest.raises(ReleaseError, match=r"the \.p8 file's whole text"):
+    with pytest.raises(ReleaseError, match=r"whole text of the \.p8 file"):
         notary_settings({**given, "RELEASE_NOTARY_KEY": "AuthKey.p8"})
     assert KEY not in repr(notary_settings(given))

@@ -1,8 +1,8 @@
-"""A signed executable in place of the one that was built: in its archive, and in all that is known
-about it.
+"""Replace the built executable by a signed one: in its archive, and in all evidence.
 
-Two builds give the same bytes; a signature holds the time and comes from a key that builds must not
-see. So both builds are compared first, and the executable is signed afterwards, on another machine.
+Two builds give the same bytes, but a signature contains the time and needs a key that builds must
+not see. So both builds are compared first, and the executable is signed afterwards, on another
+machine.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from release.signing.secret_files import secret_folder
 
 
 class Signer(Protocol):
-    """Signs executables of one system. `folder` is for secrets and is removed afterwards."""
+    """Signs executables for one system. `folder` is for secrets and is removed afterwards."""
 
     @property
     def kind(self) -> str: ...
 
     def calls(self, source: Path, target: Path, folder: Path) -> list[Call]:
-        """The calls that `sign` makes, in order; nothing happens."""
+        """The calls that `sign` would make, in order."""
 
     def tool(self) -> str:
-        """Its name and version, separated by a blank."""
+        """The tool's name and version, separated by a space."""
 
     def sign(self, source: Path, target: Path, folder: Path) -> Signature:
-        """Write the signed executable to `target`, and return what its signature is, verified."""
+        """Write the signed executable to `target`, and return its verified signature."""
 
     def read(self, path: Path) -> Signature:
-        """The signature of an executable, verified; raises ReleaseError where there is none."""
+        """Read and verify an executable's signature; raises ReleaseError if there is none."""
 
 
 def _file(path: Path) -> File:
@@ -58,18 +58,18 @@ def _file(path: Path) -> File:
 
 
 def is_signed(evidence: Evidence, archive_sha256: str) -> bool:
-    """Whether the archive is the signed one; raises ReleaseError when it is neither that nor the
-    one that was built.
+    """Whether the archive is the signed one; raises ReleaseError if it is neither that nor the
+    built one.
 
-    The archive is replaced last: when that didn't happen, the evidence is of a signature that is
-    lost, and the archive is signed anew.
+    The archive is replaced last: if that didn't happen, the evidence describes a lost signature,
+    and the archive is signed again.
     """
     if evidence.archive.sha256 == archive_sha256:
         return evidence.signed is not None
     if evidence.signed is not None and evidence.signed.archive.sha256 == archive_sha256:
         return False
     raise ReleaseError(
-        f"{evidence.archive.name} has the SHA-256 {archive_sha256}, but its evidence is about "
+        f"{evidence.archive.name} has the SHA-256 {archive_sha256}, but its evidence describes "
         f"{evidence.archive.sha256}: run ./pants package :: again"
     )
 
@@ -81,19 +81,19 @@ def built_executable(evidence: Evidence, name: str) -> str:
     for inside in evidence.executables:
         if inside.path == name and inside.sha256 is not None:
             return inside.sha256
-    raise ReleaseError(f"the evidence of {evidence.archive.name} doesn't name the digest of {name}")
+    raise ReleaseError(f"the evidence of {evidence.archive.name} lacks the digest of {name}")
 
 
 def replace_executable(archive: Path, name: str, executable: Path, output: Path) -> None:
-    """The same archive with another executable: names, permissions and times stay, and the bytes
-    depend on nothing else."""
+    """Write the same archive with another executable: names, permissions and times stay the same,
+    and the bytes depend on nothing else."""
     archive_format = "zip" if archive.name.endswith(".zip") else "tar.gz"
     try:
         entries = archiver.FORMATS[archive_format].read(archive)
         if name not in entries:
-            raise ReleaseError(f"{archive.name} holds no {name}")
+            raise ReleaseError(f"{archive.name} does not contain {name}")
         if any(entry.kind != "file" for entry in entries.values()):
-            raise ReleaseError(f"{archive.name} holds more than files, and can't be packed again")
+            raise ReleaseError(f"{archive.name} contains more than files, and cannot be repacked")
         folder = executable.parent / "members"
         members = []
         for path, entry in entries.items():
@@ -106,14 +106,14 @@ def replace_executable(archive: Path, name: str, executable: Path, output: Path)
         (mtime,) = {entry.mtime for entry in entries.values()}
         archiver.create(output, archive_format, members, mtime=mtime)
     except (archiver.ArchiveError, OSError, ValueError) as error:
-        raise ReleaseError(f"{archive.name} can't be packed again: {error}") from error
+        raise ReleaseError(f"{archive.name} cannot be repacked: {error}") from error
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(read_text(path))
     except ValueError as error:
-        raise ReleaseError(f"{path} can't be read: {error}") from error
+        raise ReleaseError(f"{path} cannot be read: {error}") from error
     return document
 
 
@@ -129,7 +129,7 @@ def sign_archive(
 ) -> Signature:
     """Sign the executable in an archive, or verify the signature that it has.
 
-    Whatever fails raises ReleaseError, and then archive, checksum and evidence are what they were.
+    Any failure raises ReleaseError and leaves archive, checksum and evidence unchanged.
     """
     base = archive_base(archive.name)
     name = archive_platform(project, archive.name).executable_name(project.program)
@@ -148,11 +148,13 @@ def sign_archive(
                     f"{archive.name} is signed by {found.signer}, but its evidence says "
                     f"{about.signed.signature.signer}"
                 )
-            log(f"{archive.name} is signed already: {signer.kind}, {found.signer}")
+            log(f"{archive.name} is already signed: {signer.kind}, {found.signer}")
             return found
         wanted = built_executable(about, name)
         if file_sha256(source) != wanted:
-            raise ReleaseError(f"{name} in {archive.name} is not {wanted}, as its evidence says")
+            raise ReleaseError(
+                f"{name} in {archive.name} doesn't have the SHA-256 in its evidence, {wanted}"
+            )
         target = folder / "signed" / name
         target.parent.mkdir()
         signature = signer.sign(source, target, folder)
@@ -182,7 +184,7 @@ def sign_archive(
 
 
 def describe(archive: Path, project: Project, signer: Signer) -> list[str]:
-    """What `sign_archive` would do, one step a line."""
+    """What `sign_archive` would do, one step per line."""
     name = archive_platform(project, archive.name).executable_name(project.program)
     folder = Path("TEMPORARY")
     calls = signer.calls(folder / "built" / name, folder / "signed" / name, folder)

@@ -157,7 +157,7 @@ def test_everything_that_is_known_is_about_the_signed_file_afterwards(
 def test_a_second_call_verifies_and_changes_nothing(site: Site, identity: Identity) -> None:
     site.sign(_settings(identity))
     signed = site.files()
-    assert "is signed already" in site.sign(_settings(identity))[0]
+    assert "is already signed" in site.sign(_settings(identity))[0]
     assert site.files() == signed
 
 
@@ -230,7 +230,7 @@ def test_what_fails_changes_nothing(site: Site, identity: Identity, tmp_path: Pa
             site.sign(_settings(identity, **variables))
         assert site.files() == before
     site.archive.write_bytes(before[ARCHIVE][:-1])
-    with pytest.raises(ReleaseError, match="but its evidence is about"):
+    with pytest.raises(ReleaseError, match="but its evidence describes"):
         site.sign(_settings(identity))
 
 
@@ -322,7 +322,7 @@ def test_verify_reads_the_signature(site: Site, identity: Identity, tmp_path: Pa
     changed = bytearray(good)
     changed[0x200] ^= 1
     _tamper(site, bytes(changed))
-    assert any("doesn't hold: BAD_DIGEST" in defect for defect in site.defects())
+    assert any("is invalid: BAD_DIGEST" in defect for defect in site.defects())
 
     # The signer's own hand, another program: what two builds agreed on was not this.
     (tmp_path / "pem").write_bytes(identity.key + identity.certificate)
@@ -332,7 +332,7 @@ def test_verify_reads_the_signature(site: Site, identity: Identity, tmp_path: Pa
     tool = ("osslsigncode", "sign", "-certs", pem, "-key", pem, "-h", "sha256")
     assert run(Call((*tool, "-in", str(other), "-out", str(signed)))).code == 0
     _tamper(site, signed.read_bytes())
-    assert any("without its signature is not what was built" in d for d in site.defects())
+    assert any("without its signature differs from what was built" in d for d in site.defects())
 
     _tamper(site, PROGRAM)
     assert any("has 0 Authenticode signatures" in defect for defect in site.defects())
@@ -352,5 +352,5 @@ def test_a_signature_that_nobody_told_of_is_a_defect(site: Site, identity: Ident
     del about["signed"]
     path.write_text(json.dumps(about))
     assert any("its evidence doesn't say so" in defect for defect in site.defects())
-    with pytest.raises(ReleaseError, match="is signed already, and its evidence doesn't say"):
+    with pytest.raises(ReleaseError, match="is already signed, but its evidence doesn't say"):
         site.sign(_settings(identity))
