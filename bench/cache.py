@@ -1,15 +1,16 @@
-"""Measures what a remote cache saves, with this repository and with monorepos of N services over M locks.
+"""Measure what a remote cache saves, for this repository and for monorepos of N services over M
+locks.
 
     make bench-cache                             agent-runner; 1 and 3 services over one small lock
     make bench-cache SERVICES=1,10,100 LOCKS=1   and as many as there is time for
     PYTHONPATH=bench:tests python3 bench/cache.py --help
 
-Each has a cache server of its own, reached through a proxy that counts bytes. Steps: `fill` (nothing
-stored, an empty cache), `local` (again, all stored), `line` (one line of one service changed),
-`remote` (another clone elsewhere, nothing stored), `cold` (nothing stored, no cache), `down` (as
-`cold`, but a cache is set that nobody serves). Clones have homes, local stores and daemons of their
-own; the start of a daemon is not counted. They share the caches of wheels, which `fill` warms: cold
-and down build without downloads, and so differ in nothing else. The results go to
+Each has its own cache server, reached through a proxy that counts bytes. Steps: `fill` (nothing
+stored, an empty cache), `local` (again, everything stored), `line` (one line of one service
+changed), `remote` (another clone elsewhere, nothing stored), `cold` (nothing stored, no cache),
+`down` (like `cold`, but a cache is configured that is not running). Each clone has its own home,
+local store and daemon; starting the daemon is not counted. Clones share the wheel caches, which
+`fill` warms, so `cold` and `down` build without downloads and differ in nothing else. Results go to
 dist/bench/cache.json.
 """
 
@@ -55,7 +56,7 @@ _STOP_S: Final = 30.0
 
 
 class Clone:
-    """A clone of `subject` with a home of its own; caches: those of wheels, shared."""
+    """A clone of `subject` with its own home; caches: the shared wheel caches."""
 
     def __init__(self, folder: Path, launcher: Path, caches: Path, subject: Subject) -> None:
         self.root = folder / "clone"
@@ -221,7 +222,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=numbers,
         default=(1,),
         metavar="LIST",
-        help="numbers of services over agent-runner's lock, itself included; '' for none",
+        help="numbers of services over agent-runner's lock, including itself; '' for none",
     )
     parser.add_argument(
         "--services", type=numbers, default=(1, 3), metavar="LIST", help="of generated monorepos"
@@ -239,7 +240,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def subjects(options: argparse.Namespace) -> list[Subject]:
-    """What is measured, in this order."""
+    """The subjects to measure, in order."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
@@ -248,7 +249,7 @@ def subjects(options: argparse.Namespace) -> list[Subject]:
         *(
             Generated(services, locks)
             for services, locks in itertools.product(options.services, options.locks)
-            if locks <= services  # no service would use the others
+            if locks <= services  # no service would use the other locks
         ),
     ]
 
@@ -263,7 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-cache-") as work:
         folder = Path(work)
         python = make_python(REPOSITORY, folder / "server")
-        # The launcher's installation is no part of a build.
+        # The launcher's installation is not part of a build.
         subprocess.run(
             ["./pants", "--no-pantsd", "--version"],
             cwd=REPOSITORY,

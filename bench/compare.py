@@ -1,7 +1,7 @@
-"""Builds agent-runner by PyInstaller alone and by ./pants, and compares what that costs.
+"""Build agent-runner with plain PyInstaller and with ./pants, and compare the cost.
 
     make bench                                  all scenarios, three runs: about an hour
-    make bench RUNS=1 ONLY=clean,line           these alone, once
+    make bench RUNS=1 ONLY=clean,line           only these, once
     PYTHONPATH=bench:tests python3 bench/compare.py --help
 
 Each run takes new clones of HEAD with their own home directory, local store, caches and daemon;
@@ -44,7 +44,8 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = Path("dist/bench/compare.json")
 
 GROUPS: Final = ("clean", "nothing", "line", "bump", "version", "start", "onedir", "ten")
-"""What --only chooses from; `start` is sizes and starts, of one-dir too if `onedir` is chosen."""
+"""The choices of --only; `start` measures sizes and starts, of one-dir too if `onedir` is
+chosen."""
 
 _STARTS_PER_RUN: Final = 5
 
@@ -52,7 +53,7 @@ _STARTS_PER_RUN: Final = 5
 class Bench:
     """The measurements of one invocation.
 
-    folder: for the clones; has to be empty. kept: for what only warms caches, and may be there.
+    folder: for the clones; must be empty. kept: for warm caches; may exist already.
     """
 
     def __init__(self, folder: Path, kept: Path, only: Sequence[str]) -> None:
@@ -81,7 +82,7 @@ class Bench:
         if done.exists() and done.read_text() == content:
             return
         say("warming the wheel caches")
-        # With the caller's HOME, from which the launcher may know where interpreters are.
+        # With the caller's HOME, where the launcher may find interpreters.
         subprocess.run(
             ["./pants", "--no-pantsd", "--version"],
             cwd=REPOSITORY,
@@ -141,7 +142,7 @@ class Bench:
             with self._ours(f"ours-{number}", surroundings) as (our, our_clone):
                 clone = self._clone(f"plain-{number}", surroundings)
                 plain = Plain(clone, self._python, self._pip_cache)
-                # It counts whatever was chosen.
+                # It counts in any case.
                 self._add(OURS, "clean", our.build)
                 self.measured.digests.append(our.digest())
                 self._add(PLAIN, "clean", plain.clean)
@@ -155,7 +156,7 @@ class Bench:
     def _changes(
         self, number: int, our: Ours, our_clone: Clone, plain: Plain, clone: Clone
     ) -> None:
-        """What follows a clean build, each with the state that the one before has left."""
+        """The scenarios after a clean build, each with the state that the previous one left."""
 
         def nothing() -> None:
             self._add(OURS, "nothing", our.build)
@@ -214,7 +215,7 @@ class Bench:
         return starts.temporal_cli(self._python, lock, self._kept / "temporal")
 
     def about(self) -> dict[str, object]:
-        """What a reader needs to repeat the measurement."""
+        """What is needed to repeat the measurement."""
         return {
             "commit": self._commit,
             "machine": {
@@ -258,14 +259,14 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--work",
         type=lambda text: Path(text).resolve(),
         metavar="FOLDER",
-        help="where to put the clones; the warm caches stay in it",
+        help="where to put the clones; the warm caches stay there",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a bar is missed")
     return parser.parse_args(argv)
 
 
 def show(bench: Bench) -> bool:
-    """Print the table, write the file; whether no bar was missed."""
+    """Print the table and write the file; returns whether every bar was met."""
     found = rows(bench.measured)
     write(REPOSITORY / RESULT, document(bench.measured, bench.about()))
     print(table(found))

@@ -1,4 +1,5 @@
-"""Freezes a program that lacks a module and records what `./pants package` prints: the README's picture.
+"""Freeze a program that lacks a module, and record what `./pants package` prints: the README's
+picture.
 
 make proof-picture PYTHON=python3.13
 """
@@ -39,7 +40,7 @@ WIDTH: Final = 104
 
 
 def run() -> str:
-    """What Pants prints for the faulty program, in a new monorepo."""
+    """Pants' output for the faulty program, in a new monorepo."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "monorepo")
         monorepo.make(REPOSITORY, root)
@@ -89,7 +90,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def colour(line: str) -> str:
-    """As a terminal's: the command white, the module and the remedy apart from the rest. Pure."""
+    """The colours of a terminal: the command white, the module and the remedy highlighted. Pure."""
     if line.startswith("$"):
         return "#ffffff"
     if "remedy:" in line:

@@ -1,4 +1,4 @@
-"""What the benchmarks' command lines have in common."""
+"""Options shared by the benchmarks' command lines."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def say(text: str) -> None:
 
 
 def can_measure() -> bool:
-    """Whether this machine's processes can be measured; if not, why is said.
+    """Whether this machine's processes can be measured; if not, print why.
 
-    From then on SIGTERM ends the benchmark as an exception does, so that its daemons end with it.
+    It also turns SIGTERM into an exception, so that the benchmark's daemons end with it.
     """
     if not sys.platform.startswith("linux"):
         say("needs Linux: the daemon's CPU time is read from /proc")
@@ -28,13 +28,13 @@ def can_measure() -> bool:
 
 
 def launcher_cache() -> Path:
-    """Where the launcher `./pants` keeps its installations."""
+    """The folder of the launcher's installations."""
     cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("PANTS_SETUP_CACHE") or Path(cache_home, "pants/setup"))
 
 
 def some_of(kind: str, names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    """A type for argparse: a comma-separated choice among `names`, of which each is a `kind`."""
+    """A type for argparse: a comma-separated choice of `names`, each a `kind`."""
 
     def parse(text: str) -> tuple[str, ...]:
         chosen = tuple(filter(None, text.split(",")))
@@ -52,12 +52,12 @@ def numbers(text: str) -> tuple[int, ...]:
     """A type for argparse: numbers from 1, separated by commas; none for an empty text."""
     parts = tuple(filter(None, text.split(",")))
     if not all(part.isdecimal() and int(part) for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers, such as 1,10,100")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers, such as 1,10,100")
     return tuple(map(int, parts))
 
 
 def write(path: Path, content: Mapping[str, object]) -> None:
-    """The content as JSON, complete or not at all."""
+    """Write the content as JSON, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, indent=2) + "\n")

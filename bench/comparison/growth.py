@@ -33,11 +33,11 @@ class Growth:
     """All steps of one subject.
 
     title          names it
-    kind           subjects of one kind differ in their number of services alone
+    kind           subjects of one kind differ only in their number of services
     steps          by name: cold, fill, local, remote, line, down
     binary_bytes   of one executable
     server_bytes   the server's largest resident set
-    kept_bytes     what it keeps on disk
+    kept_bytes     what the server keeps on disk
     same           whether every step made the same executables
     """
 
@@ -53,7 +53,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Bar:
-    """A limit and what was measured against it."""
+    """A limit and the measurement to judge by it."""
 
     title: str
     value: float

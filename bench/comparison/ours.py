@@ -1,4 +1,4 @@
-"""Our side: `./pants package` with a local store, caches and a daemon of its own."""
+"""Our side: `./pants package` with its own local store, caches and daemon."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TEN: Final[Mapping[str, Sequence[str]]] = {
     "anthropic_client": ("anthropic",),
     "mcp_client": ("mcp.client.stdio", "yaml"),
 }
-"""Ten small programs, by name: what each imports of the lock."""
+"""Ten small programs, by name, with the distributions that each imports."""
 
 
 def ten_files() -> dict[str, str]:
@@ -57,7 +57,7 @@ def ten_files() -> dict[str, str]:
     build = ['python_sources(sources=["*.py"])\n']
     files = {}
     for name, modules in TEN.items():
-        # The layer holds the whole resolve, so the imports need no owner.
+        # The layer contains the whole resolve, so the imports need no owner.
         lines = [f"import {module}  # pants: no-infer-dep" for module in modules]
         lines += ["", "", "def main() -> None:", f'    print("{name}")', ""]
         files[f"{name}_program.py"] = "\n".join(lines)
@@ -66,7 +66,7 @@ def ten_files() -> dict[str, str]:
 
 
 def warm(clone: Clone, launcher_cache: Path, caches: Path, bumped: str) -> None:
-    """Fill the wheel caches that every clone shares, with what it will install.
+    """Fill the wheel caches that all clones share.
 
     Everything else stays cold: the caches of analyses and of built layers are the clone's own.
     """
@@ -151,7 +151,7 @@ class Ours:
     def start_daemon(self) -> Usage:
         usage = self._clone.run("./pants", "--version", extra=self._environment)
         daemon = self.daemon()
-        # It has just begun, so all that it used so far was its start.
+        # It has just started, so its usage so far is the cost of the start.
         return Usage(usage.cpu_s + cpu_seconds([daemon]), usage.wall_s, usage.peak_bytes)
 
     def stop(self) -> None:
@@ -166,7 +166,7 @@ class Ours:
             time.sleep(0.1)
 
     def run(self, *arguments: str, version: str | None = None) -> Usage:
-        """`./pants ARGUMENTS` in this clone, the daemon's work included. Raises CommandFailed."""
+        """Run `./pants ARGUMENTS` in this clone, and measure it with the daemon's work. Raises CommandFailed."""
         extra = {"PANTS_RELEASE_VERSION": version} if version else {}
         daemon = self.daemon()
         usage = self._clone.run(

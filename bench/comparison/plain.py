@@ -13,7 +13,7 @@ _SPEC: Final = "bench/plain/agent-runner.spec"
 
 
 class Plain:
-    """One clone's virtual environment and builds; `python` is the interpreter that it freezes."""
+    """One clone's virtual environment and builds; `python` is the interpreter to freeze."""
 
     def __init__(self, clone: Clone, python: Path, pip_cache: Path) -> None:
         self._clone = clone
@@ -22,11 +22,11 @@ class Plain:
         self._environment = {
             "PIP_CACHE_DIR": str(pip_cache),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            # PyInstaller keeps its own cache of changed libraries there; cold, as the home is.
+            # PyInstaller keeps its cache of processed libraries there; cold, like the home.
             "PYINSTALLER_CONFIG_DIR": str(clone.root.parent / "home" / "pyinstaller"),
         }
         self.phases: dict[str, Usage] = {}
-        """What `clean` consists of."""
+        """Everything that `clean` measures."""
 
     @property
     def one_file(self) -> Path:
@@ -44,7 +44,7 @@ class Plain:
         return self._clone.run(self._python, "-m", "venv", self._venv)
 
     def install(self) -> Usage:
-        """Make the environment what the locks say."""
+        """Make the environment match the locks."""
         return self._clone.run(
             *(self._venv / "bin/python", "-m", "pip", "install", "--quiet", "--no-deps"),
             *("--require-hashes", "-r", LOCK, "-r", PYINSTALLER_LOCK),
@@ -66,7 +66,7 @@ class Plain:
         )
 
     def versions(self) -> dict[str, str]:
-        """The names and versions of what pip installed of the build's tools."""
+        """The names and versions of the build tools that pip installed."""
         output = self._clone.root.parent / "tools.json"
         self._clone.run(
             *(self._venv / "bin/python", "-c"),

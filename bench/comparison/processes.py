@@ -1,11 +1,10 @@
-"""What a command costs: wall time, CPU time and memory of all the processes that work for it.
+"""The cost of a command: wall time, CPU time and memory of all processes that work for it.
 
-CPU time is exact, not sampled: the kernel's accounts of the command and of every child that it
-waited for (`wait4`), plus, for a daemon that works for the command, the difference of the accounts
-of the daemon and of its descendants in /proc, which include the children that have ended. Sampled
-are the peak memory, the largest sum of the resident sets of all these processes (so pages that they
-share count more than once), and how the CPU time divides among programs (so each process lacks its
-last fraction of a second).
+CPU time is exact: the kernel's accounts of the command and every child that it waited for
+(`wait4`). For a daemon that works for the command, add the difference of its accounts in /proc and
+of its descendants', which include ended children. Two figures are sampled: peak memory, the largest
+sum of the resident sets of all these processes (shared pages count more than once), and the
+distribution of CPU time among programs (which misses each process's last fraction of a second).
 """
 
 from __future__ import annotations
@@ -66,7 +65,8 @@ class Stat:
 
 
 def parse_stat(text: str) -> Stat:
-    """The content of /proc/PID/stat (proc_pid_stat(5)); a name may hold spaces and parentheses."""
+    """The content of /proc/PID/stat (proc_pid_stat(5)); a name may contain spaces and
+    parentheses."""
     head, _, tail = text.rpartition(")")
     fields = tail.split()  # fields[0] is the third field, the state
     return Stat(
@@ -100,7 +100,7 @@ def all_processes() -> list[Stat]:
         if entry.name.isdecimal():
             try:
                 found.append(parse_stat((entry / "stat").read_text(errors="replace")))
-            except OSError:  # has ended in between
+            except OSError:  # ended in between
                 continue
     return found
 
@@ -111,8 +111,8 @@ def cpu_seconds(roots: Iterable[int]) -> float:
 
 
 def program_name(arguments: Sequence[str]) -> str:
-    """What to call a process: its script or module and that one's first word, else its program."""
-    # A daemon may have written more into its title than a path.
+    """A process's name: its script or module with the first argument, else its program."""
+    # A daemon's title may contain more than a path.
     program = Path(arguments[0].split(" [")[0]).name
     rest = iter(arguments[1:])
     for argument in rest:
@@ -167,8 +167,8 @@ class Sampler:
         pages = 0
         for process in tree(all_processes(), self._roots):
             pages += process.resident_pages
-            # Named at every look: it may have been a fork of its parent at the first one. One that
-            # has just ended has no arguments any more.
+            # Named at every sample: at the first it may have been a fork of its parent. A process
+            # that just ended has no arguments.
             name = _name_of(process.pid)
             if name is not None or process.pid not in self._names:
                 self._names[process.pid] = name or "?"
@@ -194,7 +194,7 @@ def measure(
     exit_code: int = 0,
     umask: int = 0o022,
 ) -> Usage:
-    """Run `command`, append what it prints to `log`, and say what it cost.
+    """Run `command`, append its output to `log`, and return its cost.
 
     daemon: pid of a process that works for the command without being its child.
 

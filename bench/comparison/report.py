@@ -16,7 +16,7 @@ MEGABYTE: Final = 1_000_000
 
 
 class Quantity(enum.Enum):
-    """What a bar judges."""
+    """What a bar limits."""
 
     CPU_RATIO = "CPU ratio"
     WALL_SECONDS = "our wall s"
@@ -27,7 +27,7 @@ class Quantity(enum.Enum):
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row. `bar` is the limit that has to be kept, `aim` what is hoped for."""
+    """One row. `bar` is the limit to keep, `aim` the goal."""
 
     key: str
     title: str
@@ -63,7 +63,7 @@ class Verdict(enum.Enum):
 
 @dataclass
 class Measurements:
-    """What was measured, by side and scenario, one entry a run."""
+    """The measurements, by side and scenario, one entry per run."""
 
     usages: dict[tuple[str, str], list[Usage]] = field(default_factory=dict)
     sizes: dict[tuple[str, str], list[int]] = field(default_factory=dict)

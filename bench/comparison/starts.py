@@ -1,4 +1,4 @@
-"""What it costs to start an executable: to its configuration error, and until it polls."""
+"""The cost of starting an executable: up to its configuration error, and until it polls."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def to_polling(executable: Path, temporal: str) -> Usage:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files below a directory, links not followed."""
+    """Bytes of a file, or of all files below a directory, without following links."""
     if path.is_file():
         return path.stat().st_size
     return sum(

@@ -1,4 +1,4 @@
-"""What a remote cache is measured with: generated monorepos, and this repository itself."""
+"""The subjects of remote cache measurements: generated monorepos, and this repository."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Subject(Protocol):
 
     @property
     def kind(self) -> str:
-        """Subjects of one kind differ in their number of services alone."""
+        """Subjects of one kind differ only in their number of services."""
 
     @property
     def services(self) -> int: ...
@@ -30,10 +30,10 @@ class Subject(Protocol):
     def binary(self) -> str: ...
 
     def make(self, root: Path) -> None:
-        """Write the monorepo to `root`, which is not there."""
+        """Write the monorepo to `root`, which must not exist."""
 
     def change_line(self, root: Path) -> None:
-        """One line more in the first service."""
+        """Add a line to the first service."""
 
 
 @dataclass(frozen=True)

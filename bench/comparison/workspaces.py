@@ -1,4 +1,4 @@
-"""What both sides have in common: a clone of the repository, an environment, changes to measure."""
+"""What both sides share: a clone of the repository, an environment, changes to measure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CHANGED_MODULE: Final = Path("backend/services/agent-runner/agent_runner/setting
 
 
 class BenchError(Exception):
-    """Something that a person can mend; the text says what and how."""
+    """A problem that the user can fix; the text says what and how."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a clone's builds see of the machine. Clean builds differ in it from run to run."""
+    """What a clone's builds see of the machine. It differs between runs of clean builds."""
 
     umask: int
     time_zone: str
@@ -38,7 +38,7 @@ SURROUNDINGS: Final = (
 
 
 def share_wheel_caches(folder: Path, shared: Path) -> None:
-    """Make `folder` for Pants' named caches: those of wheels are `shared`, all others its own."""
+    """Make `folder` for Pants' named caches: wheel caches are those in `shared`, the others are new."""
     folder.mkdir(parents=True)
     for name in ("pex_root", "pyinstaller_uv"):
         (shared / name).mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def replace_pin(lock: str, pin: str) -> str:
 
 
 class Clone:
-    """A clone of the repository with a home directory of its own, and a log of what ran in it."""
+    """A clone of the repository with its own home directory, and a log of what ran in it."""
 
     def __init__(self, commit: str, folder: Path, surroundings: Surroundings) -> None:
         self.root = folder / "clone"
@@ -70,7 +70,7 @@ class Clone:
         home = folder / "home"
         home.mkdir(parents=True)
         self.environment = builder_environment(os.environ, home) | {"TZ": surroundings.time_zone}
-        # Not measured: both sides need it, and it is not part of a build.
+        # Not measured: both sides need the clone, and it is not part of a build.
         clone(commit, self.root)
 
     def run(
@@ -90,7 +90,7 @@ class Clone:
         )
 
     def change_line(self, number: int) -> None:
-        """Append one line of code to a module of the program, another one for each number."""
+        """Append one line of code to a module of the program, a different one for each number."""
         with (self.root / CHANGED_MODULE).open("a") as module:
             module.write(f"CHANGED_BY_BENCHMARK = {number}\n")
 

@@ -120,7 +120,7 @@ def test_the_signal_kills_a_running_command_with_all_its_children(
 
 
 def wait_for_command(command: str, count: int) -> None:
-    """Waits until just `count` processes of this machine run this command line."""
+    """Waits until exactly `count` processes on this machine run this command line."""
     moment = threading.Event()
     for _ in range(500):
         found = [one for one in process_table.snapshot().values() if one.command == command]

@@ -1,4 +1,4 @@
-"""`agent-runner check`: every component by itself, and each one's failure by name."""
+"""`agent-runner check` tests every component separately, and names each failure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _LOG_LINES = 40
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows the end of its workers' logs."""
+    """Show the end of its workers' logs when a test fails."""
     report = yield
     if report.failed and isinstance(item, pytest.Function):
         for one in [item.funcargs.get("worker"), *item.stash.get(STARTED, [])]:

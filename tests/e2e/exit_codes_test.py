@@ -1,4 +1,4 @@
-"""Every documented exit code, and the messages that come with it."""
+"""Every documented exit code, with its messages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ WRONG = {
 
 
 def assert_configuration_error(process: RunningProcess, names: set[str]) -> None:
-    """Exit code 2; stderr names just these variables, each with an example; no traceback."""
+    """Exit code 2; stderr names exactly these variables, each with an example, without a
+    traceback."""
     assert process.returncode == 2, process.output
     assert process.stdout == ""
     assert "Traceback" not in process.stderr
@@ -112,7 +113,7 @@ def test_help_goes_to_stdout(program: AgentRunner, arguments: list[str]) -> None
 def test_an_unreachable_temporal_is_exit_code_3_every_time(
     program: AgentRunner, environment: dict[str, str]
 ) -> None:
-    """temporalio could abort the interpreter at its end in one of four runs: look often."""
+    """temporalio could abort the exiting interpreter in one of four runs: try often."""
     with closed_port() as port:
         environment["TEMPORAL_SERVICE_ADDRESS"] = f"127.0.0.1:{port}"
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""How the worker ends: signals, draining, and what is left behind (nothing)."""
+"""How the worker ends: signals, draining, and no leftovers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_running_turn_may_finish_after_sigterm(
     assert script.requests[2].tool_results[-1].startswith("before")
     assert worker.process.wait() == 0, worker.process.output
     assert_nothing_left(worker, program)
-    # Temporal has the turn's result; a worker that comes later tells the client.
+    # Temporal has the turn's result; a later worker tells the client.
     assert "finished" in [
         result["text"] for result in turn.activity_results() if "text" in (result or {})
     ]
@@ -122,7 +122,7 @@ def test_a_second_signal_ends_it_at_once(
 def test_killing_the_outer_process_of_a_one_file_program_ends_the_inner_one(
     start_worker: StartWorker, program: AgentRunner, models: FakeModels, model: str
 ) -> None:
-    """The started process unpacks, and waits for the program proper: its child."""
+    """The started process unpacks, then waits for its child, the actual program."""
     if sys.platform != "linux" or not program.frozen:
         pytest.skip("only Linux tells a child of its parent's end, and only a frozen one has two")
     models.play(call("execute", command="sleep 86397"), model=model)

@@ -1,4 +1,4 @@
-"""Servers that call themselves OpenAI-compatible, and what they do differently."""
+"""Servers that claim to be OpenAI-compatible, and their differences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_turn_with_a_tool_call_works(
 ) -> None:
     tool = ToolCall("execute", {"command": "echo grüße"})
     reply = Reply(tool_calls=(tool,), dialect=dialect)
-    # A server of this kind answers a repeated request alike.
+    # Such a server answers a repeated request the same way.
     script = models.play_rule(
         lambda request: text("done", dialect=dialect) if request.tool_results else reply,
         model=model,

@@ -1,4 +1,4 @@
-"""Where and how the program is started: nothing of it may matter."""
+"""Where and how the program starts must not matter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.fake_models import FakeModels, call, text
 from support.workers import running_worker
 
 SURROUNDINGS = {
-    # A start costs seconds: what cannot interfere goes together.
+    # A start takes seconds, so one start tests everything that cannot interfere.
     "C locale, far time zone, no path": {
         "LC_ALL": "C",
         "LANG": "C",
@@ -42,7 +42,7 @@ def test_a_turn_with_non_ascii_text_works(
     model: str,
     more: dict[str, str],
 ) -> None:
-    if not program.frozen:  # an interpreter that runs the sources has to heed them
+    if not program.frozen:  # an interpreter that runs the sources must obey them
         more = {name: value for name, value in more.items() if not name.startswith("PYTHON")}
     script = models.play(
         call("write_file", file_path="/naïve – 日本.txt", content="¡olé! 🎉"),

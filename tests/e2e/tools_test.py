@@ -1,4 +1,4 @@
-"""Tools and sandboxes from elsewhere: MCP servers, Daytona; the cloud's backend and state."""
+"""Remote tools and sandboxes (MCP servers, Daytona), and cloud mode's backend and state."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_cloud_mode_reports_to_the_backend_and_keeps_threads_in_redis(
         turn = first.agents.turn("I am Ada", model=f"openai:{model}")
         thread = turn.result()["thread_id"]
         backend.wait_for_report(lambda it: turn.id.encode() in it and b"completed" in it)
-        # Another worker, which shares nothing but Redis, knows the thread.
+        # Another worker, which shares only Redis, knows the thread.
         second = start_worker(**cloud)
         again = second.agents.turn("Who?", model=f"openai:{model}", thread_id=thread)
         assert again.result()["text"] == "You are Ada"

@@ -1,4 +1,5 @@
-"""A build for the emulated platforms that is interrupted or killed: what is left, and what the next one makes.
+"""Interrupt or kill a build for the emulated platforms: what is left, and what the next build
+makes.
 
 Pants runs in a separate workplace, on a tiny monorepo, with qemu and Wine as they are. Needs Linux, root or user
 namespaces, and the packages that docs/platforms.md lists; `make test-interrupted`, since a build inside of Pants' own
@@ -49,7 +50,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="qemu and Wine r
 
 
 def descendants() -> list[Entry]:
-    """All that the builds have started and that lives: this process is the reaper of their orphans."""
+    """All live processes of the builds: this process adopts their orphans."""
     return sorted(
         process_table.family({os.getpid()}, process_table.snapshot()), key=lambda one: one.pid
     )
@@ -66,7 +67,7 @@ class Builds:
         self.place = Workplace(folder, launcher, self._caches)
 
     def start(self, settings: Mapping[str, str], *, daemon: bool = False) -> subprocess.Popen[str]:
-        """Its sandboxes get a separate folder: those of a killed Pants stay forever."""
+        """Its sandboxes get a separate folder, because a killed Pants leaves them."""
         shutil.rmtree(self.place.root / "dist", ignore_errors=True)
         self._sandboxes = Path(tempfile.mkdtemp(prefix="sandboxes-", dir=self._folder))
         return self.place.start(
@@ -99,12 +100,12 @@ class Builds:
         }
 
     def change(self, line: str) -> None:
-        """Make the program another one, so that it is built anew."""
+        """Change the program, so that it is rebuilt."""
         source = self.place.root / "services/service_0/main.py"
         source.write_text(f"{source.read_text()}\n{line}\n")
 
     def remove_templates(self) -> None:
-        """Have the next launch of Wine make one."""
+        """Delete the template, so that Wine's next launch makes one."""
         for path in self._caches.glob("pyinstaller_wine/prefix-*/"):
             shutil.rmtree(path)
 
@@ -135,7 +136,7 @@ class Builds:
         ]
 
     def assert_nothing_remains(self, but: frozenset[Entry] = frozenset()) -> float:
-        """Seconds that it took."""
+        """Wait for the end; returns the seconds it took."""
         began = time.monotonic()
         while (left := self.remains(but)) and time.monotonic() < began + GONE_S:
             time.sleep(_POLL_S)
@@ -156,7 +157,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builds]:
 
 
 def kill(processes: list[Entry]) -> None:
-    """SIGKILL to them and to everyone in their groups, but to the group of the tests."""
+    """Send SIGKILL to them and their process groups, except that of the tests."""
     for one in processes:
         with contextlib.suppress(ProcessLookupError):
             group = os.getpgid(one.pid)
@@ -165,7 +166,7 @@ def kill(processes: list[Entry]) -> None:
 
 
 def interrupt(build: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> None:
-    """What a terminal does at Ctrl-C, or the system when it goes down."""
+    """Send the signal as a terminal does at Ctrl-C, or the system when it shuts down."""
     os.killpg(build.pid, number)
     build.communicate(timeout=BOUND_S)
     assert build.returncode != 0
@@ -204,7 +205,8 @@ def test_whatever_is_interrupted_or_killed_the_next_build_is_right(builds: Build
 def test_an_interrupted_client_ends_what_the_daemon_runs_for_it(
     builds: Builds, moment: str, number: signal.Signals
 ) -> None:
-    """Without a daemon Pants obeys a SIGTERM only when its build is done, so that is not tried above."""
+    """Without a daemon Pants obeys SIGTERM only when its build is done, so the test above doesn't
+    try that."""
     builds.change(f"{number.name} = {moment!r}")
     build = builds.start({}, daemon=True)
     builds.wait_for(moment, build)

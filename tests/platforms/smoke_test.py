@@ -26,7 +26,8 @@ PATIENCE_S = 300.0
 WAKE_UP = re.compile(
     r"Exception ignored when trying to send to the signal wakeup fd:\r?\n(?:.*\n)*?BlockingIOError: .*\n"
 )
-"""What Python prints under a busy Wine when a wake-up byte is waiting already, which wakes the event loop as well."""
+"""Printed by Python under a busy Wine if a wake-up byte is already waiting, which wakes the event
+loop too."""
 
 
 @pytest.fixture(scope="session")

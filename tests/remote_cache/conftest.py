@@ -1,4 +1,4 @@
-"""One server that a first build has filled, and workplaces for the builds that follow."""
+"""A server filled by a first build, and workplaces for further builds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from support.clones import REPOSITORY
 
 @pytest.fixture(scope="session")
 def launcher() -> Path:
-    """The installations of ./pants, shared: the same prefix on all machines is what users set up."""
+    """The installations of ./pants, shared: users set up the same prefix on all machines too."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("PANTS_SETUP_CACHE") or Path(cache, "pants/setup"))
 
 
 @pytest.fixture(scope="session")
 def caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pants' named caches of all builds but those that have to do without."""
+    """Pants' named caches, for all builds except those that must start without."""
     return tmp_path_factory.mktemp("caches")
 
 
@@ -46,7 +46,7 @@ def workplace(tmp_path: Path, launcher: Path, caches: Path) -> Workplace:
 
 @pytest.fixture
 def start(filled: Filled, tmp_path: Path) -> Iterator[StartServer]:
-    """Starts a server over a copy of the filled folder; `damage` is done to it before."""
+    """Starts a server over a copy of the filled folder, after `damage` changed it."""
     servers: list[CacheServer] = []
 
     def start_one(*options: str, damage: Callable[[Path], None] | None = None) -> CacheServer:

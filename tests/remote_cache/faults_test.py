@@ -1,4 +1,4 @@
-"""What a cache may do to a build: spare it work, or nothing. Never other bytes, never a hang.
+"""A cache may save a build work, or do nothing: it must never change bytes or hang.
 
 Real servers and real builds of a small program; faults of the network by a proxy on loopback, of the
 disk by changed files. Run by `make test-cache`: a build inside of Pants' own test would wait for it.
@@ -54,7 +54,7 @@ def test_dies_in_the_middle(filled: Filled, start: StartServer, workplace: Workp
 
 
 def test_slow(filled: Filled, start: StartServer, workplace: Workplace) -> None:
-    """What takes longer than a process is made here; the build does not wait for the rest."""
+    """If a lookup takes longer than the process, the process runs here; the build doesn't wait."""
     with TcpProxy(start().target, bytes_per_s=500_000) as proxy:
         build = workplace.build(proxy.address)
         assert proxy.connections
@@ -97,7 +97,7 @@ _SMALL_DISK = (
     reason="needs Linux and the right to make a mount namespace",
 )
 def test_a_full_disk(filled: Filled, workplace: Workplace, tmp_path: Path) -> None:
-    """What fits is stored, what does not is reported, and the next build uses what was stored."""
+    """What fits is stored, the rest is reported, and the next build uses what was stored."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with CacheServer(
@@ -171,7 +171,7 @@ def misdirect(folder: Path) -> None:
 def test_a_damaged_cache(
     filled: Filled, start: StartServer, workplace: Workplace, damage: object
 ) -> None:
-    """It is found out and mended: the same build elsewhere has all again."""
+    """The damage is detected and repaired: the same build elsewhere hits everything again."""
     server = start(damage=damage)
     build = workplace.build(server.address)
     assert_same(build, filled)

@@ -1,4 +1,4 @@
-"""The lockfiles: everything pinned, everything hashed, no address."""
+"""The lockfiles: everything pinned and hashed, no addresses."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from support import tracked_files
 
 MAX_BYTES = 1024 * 1024
 
-# Encoded, so that this file keeps the rule: the package registries' public hosts.
+# The package registries' public hosts, encoded so that this file obeys the rule.
 PUBLIC_REGISTRIES = [
     base64.b64decode(encoded).decode()
     for encoded in (
@@ -54,7 +54,7 @@ def mentions(pattern: re.Pattern[str]) -> list[str]:
 
 
 def test_the_walk_finds_the_repository() -> None:
-    """The other rules would hold for an empty list."""
+    """The other rules would pass for an empty list."""
     found = {str(path) for path in tracked_files.paths()}
     expected = {
         *("pants", "pants.toml", ".gitignore", "3rdparty/python/agent-runner.lock"),

@@ -20,7 +20,7 @@ from support.process import RunningProcess
 
 VARIABLE: Final = "AGENT_RUNNER_BINARY"
 START_TIMEOUT_S: Final = 120.0
-"""A one-file program unpacks itself first, and an emulated one does it slowly."""
+"""A one-file program unpacks itself first, which is slow under emulation."""
 
 
 class ProgramMissing(RuntimeError):
@@ -47,7 +47,7 @@ def find_command() -> list[str]:
 
 @dataclass(frozen=True)
 class AgentRunner:
-    """The program and the directory for temporary files that each of its processes gets.
+    """The program, and the temporary directory of each of its processes.
 
     Its processes inherit nothing: their environment is what a test names, plus `minimal`. They
     start in `cwd`, by default `temporary`.
@@ -59,7 +59,7 @@ class AgentRunner:
 
     @property
     def minimal(self) -> dict[str, str]:
-        """What the operating system needs to start a process at all, and where temporary files go.
+        """What the operating system needs to start a process, and the temporary directory.
 
         Windows' sockets need SYSTEMROOT.
         """
@@ -114,6 +114,6 @@ def wait_for_event(
 
 
 def python_environment() -> dict[str, str]:
-    """What a Python child process needs to import what the tests can import."""
+    """The path from which a Python child process can import what the tests can."""
     paths = [str(Path(path).absolute()) for path in sys.path if path]
     return {"PYTHONPATH": os.pathsep.join(paths)}

@@ -129,7 +129,7 @@ class Workflow:
         return value
 
     def wait_until(self, true: Callable[[Status], bool], timeout_s: float = TIMEOUT_S) -> Status:
-        """Asks for the status until `true` of it; raises TimeoutError with the last one."""
+        """Polls the status until `true` accepts it; raises TimeoutError with the last one."""
         end = time.monotonic() + timeout_s
         last: Status | RPCError | None = None
         while time.monotonic() < end:
@@ -154,7 +154,7 @@ class Workflow:
         self._agents.wait_for(self._handle.cancel())
 
     def activity_results(self) -> list[Any]:
-        """What the activities returned so far, as Temporal keeps it."""
+        """The activities' results so far, from Temporal's history."""
         history = self._agents.wait_for(self._handle.fetch_history())
         return [
             json.loads(payload.data)

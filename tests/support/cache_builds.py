@@ -18,7 +18,7 @@ from support.cache_server import CacheServer
 from support.clones import REPOSITORY, builder_environment
 
 BOUND_S: Final = 900.0
-"""No build may take longer, whatever its cache does, in seconds."""
+"""Time limit of a build, whatever its cache does, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Build:
 
     @property
     def ran(self) -> list[str]:
-        """What ran here of that whose results are kept."""
+        """The cacheable processes that ran here."""
         return [
             one["description"]
             for one in self.processes
@@ -96,7 +96,7 @@ class Workplace:
         prefix: tuple[str, ...] = (),
         daemon: bool = False,
     ) -> subprocess.Popen[str]:
-        """The same in a separate session, not waited for; its two streams are one pipe."""
+        """Start the same in a separate session, without waiting; both streams share one pipe."""
         return subprocess.Popen(
             [*prefix, "./pants", *(() if daemon else ("--no-pantsd",)), "package", "::"],
             cwd=self.root,
@@ -130,14 +130,14 @@ class Workplace:
 
 @dataclass(frozen=True)
 class Filled:
-    """A cache's folder after the build `first`, and what another server over it needs."""
+    """A cache's folder after the build `first`, and the Python for another server over it."""
 
     python: Path
     folder: Path
     first: Build
 
     def copy(self, folder: Path) -> Path:
-        """The folder for a test that damages it."""
+        """A copy of the folder, for a test that damages it."""
         shutil.copytree(self.folder, folder)
         return folder
 

@@ -1,4 +1,4 @@
-"""Clones of this repository, and the environment of builds that must not see the caller's."""
+"""Clones of this repository, and a clean environment for their builds."""
 
 from __future__ import annotations
 

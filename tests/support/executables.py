@@ -1,4 +1,4 @@
-"""Finds the server programs that tests start."""
+"""Find the server programs that tests start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class ServerMissing(RuntimeError):
-    """A test's server program is not on this machine; the text says how to get it."""
+    """A server program is missing on this machine; the message says how to get it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""What agent-runner talks to in cloud mode: a gRPC status backend and its OAuth 2 token endpoint.
+"""A fake of what agent-runner talks to in cloud mode: a gRPC status backend and its OAuth 2 token
+endpoint.
 
 Messages are kept as the bytes that came, so that nothing of the program under test is imported:
 text fields of a protocol buffer are plain UTF-8 in them.

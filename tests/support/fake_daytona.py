@@ -1,4 +1,4 @@
-"""A Daytona API on loopback whose sandboxes are temporary directories of this machine.
+"""A fake Daytona API on loopback, whose sandboxes are temporary directories on this machine.
 
 It speaks the part of Daytona's API and toolbox API that its SDK uses for sandboxes, files and
 commands; what is sent to any other path is answered 501 and recorded. File paths and the working
@@ -53,7 +53,7 @@ class Sandbox:
     running: set[asyncio.subprocess.Process] = field(default_factory=set)
 
     def path(self, given: str) -> Path:
-        """The file that a client means; raises 404 for one outside of the sandbox."""
+        """The file at a client's path; raises 404 outside the sandbox."""
         path = Path(os.path.normpath(self.directory / given))
         if not path.is_relative_to(self.directory):
             raise HTTPException(404, f"no such file in the sandbox: {given}")
@@ -61,7 +61,7 @@ class Sandbox:
 
 
 class FakeDaytona(LoopbackServer):
-    """The server. Requests without `api_key` as bearer token are answered 401.
+    """The server. It answers 401 to requests without the bearer token `api_key`.
 
     sandboxes: those that exist, by id. deleted: those that existed. unexpected: "METHOD path" of
     requests that this stand-in does not know.

@@ -1,4 +1,4 @@
-"""A scripted model endpoint on loopback that speaks the wire formats of real ones.
+"""A fake, scripted model endpoint on loopback that speaks the wire formats of real ones.
 
     with FakeModels() as server:
         script = server.play(call("execute", command="ls"), text("done"), model="scripted-1")
@@ -48,7 +48,7 @@ _POLL_S: Final = 0.01
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request as it came in."""
+    """One request as received."""
 
     path: str
     headers: Mapping[str, str]
@@ -92,7 +92,7 @@ def _plain(content: Any) -> str:
 
 
 class Script:
-    """The answers of one model and the requests that asked for them."""
+    """One model's scripted answers, and the requests for them."""
 
     def __init__(self, source: Sequence[Reply] | Callable[[RecordedRequest], Reply]) -> None:
         self._rule = source if callable(source) else None
@@ -103,13 +103,13 @@ class Script:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """What has been asked so far."""
+        """The requests so far."""
         with self._changed:
             return list(self._requests)
 
     @property
     def unused(self) -> int:
-        """How many replies of a sequence were not requested."""
+        """How many replies of the sequence are left."""
         with self._changed:
             return len(self._left)
 
@@ -149,7 +149,7 @@ class Script:
 
 
 class FakeModels(LoopbackServer):
-    """The endpoint. `replies` is the script of every model that `play` gave none.
+    """The endpoint. `replies` is the script of every model without one from `play`.
 
     api_key: when set, requests without this key (bearer token or `x-api-key`) are answered 401.
     """

@@ -1,4 +1,4 @@
-"""Starts executables of any platform as they start on a bare machine of it.
+"""Start executables of any platform as on a bare machine of that platform.
 
 A Linux executable runs in a root directory that holds the C library and zlib and nothing else, by
 qemu where it is for another architecture. A Windows executable runs on Linux in an empty prefix of
@@ -27,7 +27,7 @@ _ARCHITECTURES: Final = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"
 
 
 class LauncherMissing(RuntimeError):
-    """A platform's executables can't be started here; the text says what to install."""
+    """This machine cannot start a platform's executables; the message says what to install."""
 
 
 def host_platform() -> str:
@@ -137,7 +137,7 @@ def launcher_for(platform: str, folder: Path, shown: tuple[Path, ...]) -> Launch
 
 
 def find_executable(name: str, platform: str) -> Path:
-    """The packaged executable for `platform` that the build handed to the test.
+    """The packaged executable for `platform` that the build passed to the test.
 
     The host's lies at its output path, another platform's in a directory with the platform's name.
     Raises LauncherMissing.

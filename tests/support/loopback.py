@@ -36,7 +36,7 @@ def silent_port() -> Iterator[int]:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server that tells another thread when it is up, or that it never will be."""
+    """Uvicorn's server, which tells another thread when it is up or has failed."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

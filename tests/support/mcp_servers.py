@@ -34,7 +34,7 @@ def make(name: str) -> FastMCP:
 
 
 class HttpServer(LoopbackServer):
-    """The server over streamable HTTP."""
+    """The server, over streamable HTTP."""
 
     def __init__(self) -> None:
         super().__init__(make("far").streamable_http_app())

@@ -25,7 +25,7 @@ DISTRIBUTIONS: Final = (
     *("certifi", "idna", "h11", "sniffio", "packaging", "attrs", "tenacity", "python-dotenv"),
     *("annotated-types", "typing-extensions"),
 )
-"""Small ones that require nothing, of which locks are combined."""
+"""Small distributions without requirements, from which locks are combined."""
 
 _MODULES: Final = {
     "attrs": "attr",
@@ -150,7 +150,7 @@ def settings(locks: int, agent_runner_lock: str) -> dict[str, str]:
 def make(
     repository: Path, folder: Path, services: int = 1, locks: int = 1, *, data_bytes: int = 0
 ) -> None:
-    """Write the monorepo to `folder`, which has to be empty or not there.
+    """Write the monorepo to `folder`, which must be empty or missing.
 
     data_bytes: what each service carries beside its code.
     """

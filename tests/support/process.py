@@ -1,4 +1,5 @@
-"""Real processes under test: explicit environment, captured output, signals, no leftovers."""
+"""Real processes under test: an explicit environment, captured output, signals, and no
+leftovers."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ def _end_with_parent() -> None:
 
 
 class RunningProcess:
-    """A process with nothing inherited: `environment` is all that it gets.
+    """A process that inherits nothing: `environment` is its whole environment.
 
     Both pipes are read as they fill. A server that tests start should not outlive them when they are
     killed themselves: `outlives_tests=False` (Linux). On leaving the context the process and everything that it
@@ -168,7 +169,7 @@ class RunningProcess:
         return [one for one in self._family if table.get(one.pid) == one]
 
     def assert_none_left(self, timeout_s: float = GONE_TIMEOUT_S) -> None:
-        """Waits for the known descendants to go; raises AssertionError naming those that stay."""
+        """Waits for the known descendants to end; raises AssertionError naming those that don't."""
         left = self._wait_for_family(timeout_s)
         assert not left, f"left behind by {self.command[0]}: {left}"
 

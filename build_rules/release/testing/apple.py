@@ -1,4 +1,4 @@
-"""What Apple's tools say of a signature, for tests: recorded shapes, nothing that was seen from here.
+"""Output of Apple's tools about a signature, for tests: from documentation, not from runs.
 
 They are those of `codesign --display --verbose=4` in Apple's technical notes on code signing (TN2206,
 TN3127); names, digests and sizes are made up.

@@ -1,4 +1,4 @@
-"""The expressions of GitHub Actions (`${{ … }}`), as far as the workflows of this repository go.
+"""The expressions of GitHub Actions (`${{ … }}`), as far as this repository's workflows use them.
 
 https://docs.github.com/actions/reference/workflows-and-actions/expressions
 """
@@ -21,7 +21,7 @@ Functions = Mapping[str, Callable[..., Any]]
 
 
 class ExpressionError(Exception):
-    """An expression that isn't understood here."""
+    """An unsupported expression."""
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -37,7 +37,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def text_of(value: Any) -> str:
-    """What a value becomes in a string."""
+    """A value converted to a string."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -149,7 +149,7 @@ def evaluate(text: str, contexts: Mapping[str, Any], functions: Functions | None
 
 
 def expand(value: Any, contexts: Mapping[str, Any], functions: Functions | None = None) -> Any:
-    """A value of a workflow with its expressions replaced; one that is nothing else keeps its type."""
+    """A workflow's value with its expressions evaluated; a single expression keeps its type."""
     if isinstance(value, str):
         if _EMBEDDED.fullmatch(value.strip()) and value.count("${{") == 1:
             return evaluate(value, contexts, functions)

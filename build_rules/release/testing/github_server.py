@@ -1,4 +1,4 @@
-"""A stand-in of GitHub's REST API for releases, for the real `gh` and on one machine.
+"""A stand-in for GitHub's REST API for releases, used by the real `gh`.
 
 It listens on a Unix socket: `gh` sends every request there, whatever host it is for, when its
 configuration names one (`http_unix_socket`). So the URLs are those of GitHub, and nothing can leave
@@ -34,7 +34,7 @@ class Hangup(Exception):
 
 @dataclass
 class Fault:
-    """What goes wrong once with a request whose method and path match.
+    """A fault that occurs once, for a request whose method and path match.
 
     before   runs before the request is carried out; it may raise Hangup or return a status
     after    runs when it was carried out, before the answer is sent
@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass
 class GitHubState:
-    """What GitHub would know of one repository; `log` has every request's method and path."""
+    """GitHub's state of one repository; `log` has every request's method and path."""
 
     repository: str = "owner/name"
     tags: dict[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class GitHubState:
         return release
 
     def files(self) -> dict[str, bytes]:
-        """The names and contents of the only release's whole assets."""
+        """The names and contents of the only release's complete assets."""
         return {
             asset["name"]: self.contents[asset["id"]]
             for asset in self.only_release()["assets"]
@@ -251,13 +251,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 @dataclass(frozen=True)
 class GitHubServer:
-    """A running stand-in; `environment` is what `gh` needs to talk to it and to nobody else."""
+    """A running stand-in; `environment` makes `gh` talk to it and nothing else."""
 
     state: GitHubState
     environment: dict[str, str]
 
     def add_asset(self, name: str, content: bytes, *, whole: bool = True) -> None:
-        """Put an asset onto the only release; one that is not whole is a failed upload."""
+        """Add an asset to the only release; an incomplete one is a failed upload."""
         _Api(self.state).add_asset(self.state.only_release()["id"], name, content, whole)
 
     def add_release(self, tag: str, *, draft: bool) -> None:

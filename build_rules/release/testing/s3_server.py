@@ -1,4 +1,4 @@
-"""A real S3 server on loopback, for as long as a test needs it."""
+"""A real S3 server on loopback, for the duration of a test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def serve_s3() -> Iterator[str]:
     try:
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        # Its objects live as long as this process: forget those of earlier servers.
+        # Its objects live as long as this process: delete those of earlier servers.
         reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
         with urllib.request.urlopen(reset, timeout=30):
             pass

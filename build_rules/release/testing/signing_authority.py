@@ -1,4 +1,4 @@
-"""A certificate for code, signed by itself, and a timestamping service on loopback for tests."""
+"""A self-signed code-signing certificate and a timestamping service on loopback, for tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ accuracy = secs:1
 
 
 def required_program(name: str) -> str:
-    """The path of a program that these tests can't do without."""
+    """The path of a program that these tests require."""
     path = shutil.which(name)
     assert path is not None, f"{name} is not installed: apt-get install {_PACKAGES[name]}, or brew"
     return path
@@ -58,7 +58,7 @@ class Identity:
         )
 
     def variables(self, timestamp_url: str = "none") -> dict[str, str]:
-        """The settings of a signature for Windows, as a workflow gives them."""
+        """The settings of a Windows signature, as a workflow passes them."""
         return {
             "RELEASE_WINDOWS_PFX": base64.encodebytes(self.pfx()).decode(),
             "RELEASE_WINDOWS_PASSWORD": PASSWORD,

@@ -1,4 +1,4 @@
-"""Carries out a workflow of GitHub Actions on this machine: jobs in order, steps in order.
+"""Run a GitHub Actions workflow on this machine: jobs in order, steps in order.
 
 Shell steps run as they are, in bash as GitHub starts it, with the environment and the files
 (GITHUB_OUTPUT and the like) that GitHub gives them. Actions are replaced by functions that do the
@@ -27,7 +27,7 @@ _PINNED = 40  # hexadecimal digits of a commit
 
 
 class ActionFailed(Exception):
-    """What the real action would fail with."""
+    """The failure of an action."""
 
 
 @dataclass
@@ -45,12 +45,12 @@ class Instance:
 
 Action = Callable[["WorkflowRun", Instance, Mapping[str, str]], Mapping[str, str] | None]
 Elsewhere = Callable[["WorkflowRun", Instance], bool]
-"""Does a job's work in its place, and returns True; False lets the job run here."""
+"""Does a job's work and returns True, or returns False to let the job run here."""
 
 
 @dataclass
 class Event:
-    """What starts a workflow; `inputs` are those of a manual run."""
+    """The event that starts a workflow; `inputs` are those of a manual run."""
 
     name: str
     ref: str
@@ -129,12 +129,12 @@ class WorkflowRun:
         return "\n".join(self.log)
 
     def kill_step(self) -> None:
-        """End the step that runs now, and all that it started, as a lost machine would."""
+        """Kill the running step and everything it started, as if the machine was lost."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
 
     def adopt(self, other: WorkflowRun, jobs: Collection[str]) -> None:
-        """Take over what these jobs of another run left: results, outputs and artifacts.
+        """Adopt results, outputs and artifacts of another run's jobs.
 
         Whatever comes after them is then carried out by `run`, without doing them again.
         """
@@ -211,11 +211,11 @@ class WorkflowRun:
         contexts: Mapping[str, Any],
     ) -> str:
         self._count += 1
-        # A new machine for each: nothing but artifacts and outputs goes from one to the next.
+        # Each job gets a new machine: only artifacts and outputs pass from one to the next.
         workspace = self.folder / f"{self._count}-{name}"
         workspace.mkdir()
         own: dict[str, Any] = {**contexts, "matrix": matrix, "steps": {}}
-        # As on GitHub, jobs see no more of this machine than their steps' files.
+        # As on GitHub, jobs see only their steps' files.
         environment = {
             **self._base,
             "CI": "true",
