@@ -41,7 +41,8 @@ def fields() -> Iterator[str]:
     own = [field for field in PyInstallerBinary.core_fields if field.__module__ == module]
     for field in sorted(own, key=lambda field: field.alias):
         required = issubclass(field, Field) and field.required
-        note = "Required." if required else f"Default: {_default(field.default)}."
+        default: object = getattr(field, "default", None)
+        note = "Required." if required else f"Default: {_default(default)}."
         yield f"### `{field.alias}`\n\n{_text(field.help)}\n\n{note}\n"
 
 

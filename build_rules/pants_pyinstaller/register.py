@@ -18,6 +18,7 @@ from pants_pyinstaller import (
     network,
     package,
     subsystem,
+    tailor,
     toolchain,
     wheels,
 )
@@ -40,6 +41,7 @@ def rules() -> Iterable[Rule | UnionRule]:
         *network.rules(),
         *subsystem.rules(),
         *sysroot.rules(),
+        *tailor.rules(),
         *toolchain.rules(),
         *wheels.rules(),
         *wine.rules(),

@@ -8,7 +8,7 @@ from pants.backend.python.subsystems.python_tool_base import PythonToolBase
 from pants.backend.python.target_types import ConsoleScript
 from pants.engine.rules import Rule, collect_rules
 from pants.engine.unions import UnionRule
-from pants.option.option_types import StrListOption, StrOption
+from pants.option.option_types import BoolOption, StrListOption, StrOption
 from pants.option.subsystem import Subsystem
 from pants.util.strutil import softwrap
 
@@ -36,6 +36,10 @@ class PyInstaller(Subsystem):
             that nothing of it gets into an executable.
             """
         ),
+    )
+    tailor = BoolOption(
+        default=False,
+        help="Let `tailor` propose a `pyinstaller_binary` for each file that has a `main`.",
     )
     build_from_source = StrListOption(
         default=[],
