@@ -31,8 +31,8 @@ from gallery.results import (
     Form,
     Result,
     against_plain,
+    cause,
     from_json,
-    last_line,
     to_json,
     verdict,
 )
@@ -65,7 +65,8 @@ def keep(result: Result | None) -> None:
     if result is not None:
         results[result.name] = result
         write(KEPT, to_json(results))
-    write(PAGE, page(ENTRIES, results))
+    changed = {entry.name for entry in out_of_date(results)} & set(results)
+    write(PAGE, page(ENTRIES, results, changed))
 
 
 def measured(entry: Entry, folder: Path) -> Result | None:
@@ -92,7 +93,7 @@ def measured(entry: Entry, folder: Path) -> Result | None:
             process.wait()
     if process.returncode and not reason:
         said = log.read_text(errors="replace")
-        reason = f"the gallery failed: {last_line(said)}"
+        reason = f"the gallery failed: {cause(said)}"
         say(f"{entry.name}: {said}")
     result = folder / RESULT
     if not result.exists():

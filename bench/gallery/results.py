@@ -74,7 +74,7 @@ def verdict(forms: Mapping[str, Form], name: str) -> Verdict:
         return Verdict.NOT_RUN
     if form.failure and form.size is None:
         return Verdict.NOT_BUILT
-    if form.failure or (form.status, form.output) != (reference.status, reference.output):
+    if (form.status, form.output) != (reference.status, reference.output):
         return Verdict.DIFFERENT
     return Verdict.SAME
 
@@ -97,9 +97,9 @@ def difference(forms: Mapping[str, Form], name: str) -> str:
         return ""
     reference, form = forms[UNFROZEN], forms[name]
     if form.failure:
-        return last_line(form.failure)
+        return cause(form.failure)
     if form.status != reference.status:
-        return f"exit status {form.status}: {last_line(form.errors)}"
+        return f"exit status {form.status}: {cause(form.errors)}"
     theirs, ours = reference.output.splitlines(), form.output.splitlines()
     for number, expected in enumerate(theirs):
         printed = ours[number] if number < len(ours) else None
@@ -108,9 +108,14 @@ def difference(forms: Mapping[str, Form], name: str) -> str:
     return f"prints {len(ours)} lines, unfrozen {len(theirs)}"
 
 
-def last_line(text: str) -> str:
-    """The last line that says something: most often the error itself."""
+def cause(text: str) -> str:
+    """What a program or a tool says of its end: our driver's error and the line below it, or else
+    the last line, which is most often the exception; not what PyInstaller's bootloader adds."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("[PYI-")]
+    for number, line in enumerate(lines):
+        if line.startswith("error: "):
+            return " ".join(lines[number : number + 2])
     return lines[-1] if lines else "(it printed nothing)"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from gallery.entries import Entry
@@ -15,8 +15,8 @@ from gallery.results import (
     Result,
     Verdict,
     against_plain,
+    cause,
     difference,
-    last_line,
     verdict,
 )
 
@@ -67,10 +67,15 @@ file.
 """
 
 
-def page(entries: Sequence[Entry], results: Mapping[str, Result]) -> str:
-    """The whole document: its table has a row for each entry, with or without a result."""
+def page(
+    entries: Sequence[Entry], results: Mapping[str, Result], changed: Collection[str] = ()
+) -> str:
+    """The whole document. changed: names of programs that are not what they were when they ran."""
     shown = [results[entry.name] for entry in entries if entry.name in results]
     parts = [_HEAD, summary(entries, results), table(entries, results)]
+    old = [entry.title for entry in entries if entry.name in changed]
+    if old:
+        parts.append(f"The program or its lock has changed since it was run: {'; '.join(old)}.\n")
     found = differences(entries, results)
     if found:
         parts.append("## What differs\n\n" + "\n".join(found) + "\n")
@@ -142,7 +147,7 @@ def differences(entries: Sequence[Entry], results: Mapping[str, Result]) -> list
         reference = result.forms.get(UNFROZEN, Form())
         if reference.status != 0:
             reason = reference.failure or (
-                f"exit status {reference.status}: {last_line(reference.errors)}"
+                f"exit status {reference.status}: {cause(reference.errors)}"
             )
             found.append(f"- **{entry.title}** fails unfrozen: {_code(reason)}")
             continue

@@ -14,6 +14,7 @@ from gallery.results import (
     Result,
     Verdict,
     against_plain,
+    cause,
     difference,
     from_json,
     scrubbed,
@@ -128,3 +129,21 @@ def test_several_distributions_are_named_with_their_versions() -> None:
     entry = Entry("demo", "Demo with more", ("demo", "more"))
     several = dataclasses.replace(result(), versions={"demo": "1.2", "more": "3"})
     assert "main.py): demo 1.2, more 3 | same" in page([entry], {"demo": several})
+
+
+def test_a_result_of_another_program_is_told() -> None:
+    told = "The program or its lock has changed since it was run: Demo."
+    assert told in page([ENTRY], {"demo": result()}, {"demo"})
+    assert told not in page([ENTRY], {"demo": result()})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Traceback\nKeyError: 1\n[PYI-7:ERROR] Failed to execute script 'main'\n", "KeyError: 1"),
+        ("[1s] layer\nerror: it is odd:\n  a.py: why\nMend it.\n", "error: it is odd: a.py: why"),
+        ("\n", "(it printed nothing)"),
+    ],
+)
+def test_the_cause_is_found_in_what_was_printed(text: str, expected: str) -> None:
+    assert cause(text) == expected

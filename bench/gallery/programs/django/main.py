@@ -7,7 +7,7 @@ import tempfile
 import django
 from django.core.management import call_command, execute_from_command_line
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
 with tempfile.TemporaryDirectory() as folder:
     os.environ["DATABASE"] = f"{folder}/database"
     django.setup()

@@ -17,40 +17,33 @@ def serve(port: int) -> None:
     uvicorn.run("api:app", host="127.0.0.1", port=port, workers=2, log_level="warning")
 
 
-def answered(url: str) -> httpx.Response:
-    for _ in range(600):
-        try:
-            return httpx.get(url, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise SystemExit("the server does not answer")
-
-
 def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     itself = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, __file__]
     server = subprocess.Popen([*itself, "serve", str(port)])
-    base = f"http://127.0.0.1:{port}"
-    print(answered(base).json())
-    pids = {answered(f"{base}/pid").json() for _ in range(20)}
-    print("workers", not pids & {os.getpid(), server.pid}, 1 <= len(pids) <= 2)
-    for item in (
-        {"name": "tea", "price": 1.5},
-        {"name": "x", "price": -1},
-        {"name": "none", "price": 1},
-    ):
-        answer = httpx.post(f"{base}/items?limit=5", json=item, trust_env=False)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=100)
+    while server.poll() is None:
+        try:
+            print(client.get("/").json())
+            break
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pids = {client.get("/pid").json() for _ in range(5)}
+    print("workers", not pids & {os.getpid(), server.pid})
+    items = {"name": "tea", "price": 1.5}, {"name": "x", "price": -1}, {"name": "none", "price": 1}
+    for item in items:
+        answer = client.post("/items?limit=5", json=item)
         print(answer.status_code, answer.json())
-    files = {"file": ("a.txt", b"content")}
-    print(httpx.post(f"{base}/upload", files=files, data={"note": "n"}, trust_env=False).json())
-    print(sorted(answered(f"{base}/openapi.json").json()["paths"]))
+    print(client.post("/upload", files={"file": ("a.txt", b"text")}, data={"note": "n"}).json())
+    print(sorted(client.get("/openapi.json").json()["paths"]))
+    client.close()
     server.send_signal(signal.SIGINT)
-    print("ended with", server.wait(120))
+    print("ended with", server.wait(200))
     from api import app
 
-    with TestClient(app) as client, client.websocket_connect("/ws") as session:
+    with TestClient(app) as test, test.websocket_connect("/ws") as session:
         session.send_text("shout")
         print(session.receive_text())
 

@@ -27,8 +27,8 @@ def serve(port: str) -> None:
     bootstrap.run(SCRIPT, False, [], {})
 
 
-def get(url: str) -> str:
-    for _ in range(1200):
+def get(url: str, server: subprocess.Popen[bytes]) -> str:
+    while server.poll() is None:
         try:
             return urllib.request.urlopen(url, timeout=60).read().decode()
         except OSError:
@@ -49,8 +49,8 @@ def main() -> None:
         port = str(free.getsockname()[1])
     itself = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, __file__]
     server = subprocess.Popen([*itself, "serve", port], stdout=subprocess.DEVNULL)
-    print(get(f"http://127.0.0.1:{port}/_stcore/health"))
-    print("<title>" in get(f"http://127.0.0.1:{port}/"))
+    print(get(f"http://127.0.0.1:{port}/_stcore/health", server))
+    print("<title>" in get(f"http://127.0.0.1:{port}/", server))
     server.send_signal(signal.SIGTERM)
     print(server.wait(120) in (0, -signal.SIGTERM))
 

@@ -2,7 +2,7 @@ import os
 
 SECRET_KEY = "key"
 ALLOWED_HOSTS = ["*"]
-ROOT_URLCONF = "urls"
+ROOT_URLCONF = "project.urls"
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
