@@ -97,6 +97,10 @@ gallery-locks:  ## Make the gallery's locks anew, of the newest releases: ONLY=n
 	    --python-version 3.13 bench/gallery/locks/$$name.in --output-file bench/gallery/locks/$$name.lock; \
 	done
 
+.PHONY: bench-sizes
+bench-sizes:  ## Compare the sizes of ten programs with plain PyInstaller's: ONLY=hello,rich_table PYTHON=python3.13 (half an hour).
+	PYTHONPATH=build_rules $(PYTHON) bench/sizes/compare_sizes.py $(if $(filter-out file default,$(origin ONLY)),--only $(ONLY)) $(BENCH_OPTIONS)
+
 .PHONY: proof-picture
 proof-picture:  ## Record the README's picture of a build that the proof fails. PYTHON=python3.13.
 	PYTHONPATH=tests $(PYTHON) bench/record_proof_failure.py

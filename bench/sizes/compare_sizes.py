@@ -69,11 +69,15 @@ def measure(root: Path, names: Sequence[str]) -> Iterator[Size]:
         plain = PlainPyInstaller(root, work / "plain")
         for mode in MODES:
             ours = freezer.finish(request, mode=mode, output=f"{name}/{mode}")
-            theirs = plain.freeze_file(PROGRAMS / f"{name}.py", f"--{mode.replace('-', '')}", name=f"{mode}/{name}")
+            theirs = plain.freeze_file(
+                PROGRAMS / f"{name}.py", f"--{mode.replace('-', '')}", name=f"{mode}/{name}"
+            )
             for maker, executable in (("ours", ours), ("PyInstaller", theirs)):
                 done = start(executable, HOME=str(work), PATH=os.defpath)
                 if (done.returncode, done.stdout) != (0, want):
-                    sys.exit(f"{name}, {mode} by {maker}: {done.returncode}, {done.stdout!r}, not {want!r}\n{done.stderr}")
+                    sys.exit(
+                        f"{name}, {mode} by {maker}: {done.returncode}, {done.stdout!r}, not {want!r}\n{done.stderr}"
+                    )
             yield Size(name, mode, *(bundle_size(path, mode) for path in (ours, theirs)))
         shutil.rmtree(work)
 
@@ -81,14 +85,25 @@ def measure(root: Path, names: Sequence[str]) -> Iterator[Size]:
 def install(site: Path) -> None:
     """Install the lock's wheels into ``site``."""
     say("installing the lock")
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--no-deps",
+    ]
     subprocess.run([*command, "--python", sys.executable, "--target", site, "-r", LOCK], check=True)
 
 
 def unfrozen(site: Path, script: Path) -> str:
     environment = {"PATH": os.defpath, "HOME": str(site.parent), "PYTHONPATH": str(site)}
     command = [sys.executable, "-s", "-B", str(script)]
-    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
 
 
 def bundle_size(executable: Path, mode: str) -> int:
@@ -111,9 +126,15 @@ def say(text: str) -> None:
 
 def main() -> int:
     known = sorted(path.stem for path in PROGRAMS.glob("*.py"))
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(known), help=f"comma-separated: {', '.join(known)}")
-    parser.add_argument("--root", type=Path, help="directory that keeps the installed lock between runs")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", default=",".join(known), help=f"comma-separated: {', '.join(known)}"
+    )
+    parser.add_argument(
+        "--root", type=Path, help="directory that keeps the installed lock between runs"
+    )
     arguments = parser.parse_args()
     names = [name for name in arguments.only.split(",") if name]
     if unknown := sorted(set(names) - set(known)):
