@@ -81,3 +81,6 @@ def test_the_page_s_files_and_commands_make_its_program(
     (expected,) = blocks(PAGE, "text")
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, expected, "")
     assert (repository / "dist/hello/hello.manifest.json").is_file()
+    stranger.run("pants explain-binary --page hello:hello", repository)
+    page = (repository / "dist/hello/hello.explanation.html").read_text("utf-8")
+    assert "<title>hello:hello: what is inside</title>" in page

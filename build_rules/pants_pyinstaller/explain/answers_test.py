@@ -168,5 +168,5 @@ def test_a_document_is_the_same_bytes_twice(frozen: Frozen) -> None:
 def test_a_document_of_another_version_is_refused() -> None:
     with pytest.raises(ExplainError, match="another version"):
         document.load(json.dumps({"format": document.FORMAT, "schema": 0}))
-    with pytest.raises(ExplainError, match="no explanation"):
+    with pytest.raises(ExplainError, match="not an explanation"):
         document.load("{}")

@@ -162,10 +162,10 @@ def load(text: str, where: str = "the document") -> Document:
     try:
         plain = json.loads(text)
     except ValueError as error:
-        raise ExplainError(f"{where} is no JSON: {error}") from None
+        raise ExplainError(f"{where} is not JSON: {error}") from None
     if not isinstance(plain, dict) or plain.pop("format", None) != FORMAT:
         raise ExplainError(
-            f"{where} is no explanation. `pants explain-binary --document path/to:app` writes one."
+            f"{where} is not an explanation. `pants explain-binary --document path/to:app` writes one."
         )
     schema = plain.pop("schema", None)
     if schema != SCHEMA:

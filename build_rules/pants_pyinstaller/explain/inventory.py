@@ -67,7 +67,7 @@ def parse(text: str, name: str) -> Inventory:
     try:
         plain = json.loads(text)
     except ValueError as error:
-        raise ExplainError(f"{name} is no JSON: {error}") from None
+        raise ExplainError(f"{name} is not JSON: {error}") from None
     if isinstance(plain, dict) and plain.get("format") == document.FORMAT:
         return of_document(document.load(text, name), name)
     if isinstance(plain, dict) and "distributions" in plain and "executable" in plain:

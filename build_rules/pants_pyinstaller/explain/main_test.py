@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import pants_pyinstaller
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.explain import document, inventory
 from pants_pyinstaller.explain.conftest import Frozen, freeze
@@ -20,7 +19,7 @@ from pants_pyinstaller.testing.freezer import Freezer
 def ask(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pants_pyinstaller.explain", *map(str, arguments)],
-        env={"PYTHONPATH": str(Path(pants_pyinstaller.__file__).parent.parent)},
+        env={"PYTHONPATH": str(Path(contract.__file__).parents[2])},
         capture_output=True,
         text=True,
     )

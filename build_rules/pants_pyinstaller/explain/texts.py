@@ -213,7 +213,7 @@ def _without(answer: dict[str, Any]) -> list[str]:
     lines.append(
         f"  Without it, {_bytes(size)} would leave: {answer['modules']} modules, "
         f"{len(answer['things']) - answer['modules'] - len(answer['distributions'])} files, "
-        f"{len(answer['distributions'])} distributions"
+        f"{len(answer['distributions'])} distribution{'s' if len(answer['distributions']) != 1 else ''}"
     )
     if answer["distributions"]:
         lines.append(f"  Distributions: {_some(answer['distributions'], 30)}")
