@@ -69,7 +69,7 @@ def why(graph: Graph, text: str, every: bool = False) -> dict[str, Any]:
     answer["bytes"] = (
         answer["distribution_bytes"]
         if meant.kind == "distribution"
-        else sizes.total(graph.nodes[position] for position in inside)
+        else sizes.total(graph.nodes[position] for position in inside | _own_files(graph, inside))
     )
     chain = graph.chain(inside)
     answer["chain"] = [_link(graph, edge) for edge in chain]
@@ -96,7 +96,18 @@ def why_not(graph: Graph, text: str) -> dict[str, Any]:
         absent = _absent(graph, text)
         if absent is not None:
             return absent
-    meant = names.meant(graph, text)
+    try:
+        meant = names.meant(graph, text)
+    except ExplainError as error:
+        return {
+            "question": "why-not",
+            "kind": "name",
+            "name": text,
+            "inside": False,
+            "because": str(error),
+            "remedy": "add its distribution to the resolve's requirements and generate the lock anew, or name the "
+            "target that holds its source among the dependencies",
+        }
     answer: dict[str, Any] = {"question": "why-not", **_about(graph, meant)}
     inside = meant.positions & graph.selected
     answer["inside"] = bool(inside)
@@ -196,7 +207,7 @@ def excludes_of(graph: Graph, meant: names.Meant) -> list[str]:
     for name in own:
         if not is_under(name, found):
             others = any(
-                node.owner != key and is_under(node.name, [name])
+                node.owner not in ("", key) and is_under(node.name, [name])  # "": a namespace
                 for node in graph.nodes
                 if node.kind in MODULE_KINDS and node.name.startswith(name)
             )
@@ -229,6 +240,17 @@ def _in_bundle_first(graph: Graph, text: str) -> names.Meant:
             if other.positions & graph.selected:
                 return other
     return found
+
+
+def _own_files(graph: Graph, positions: Iterable[int]) -> set[int]:
+    """The files of extension modules, which have no bytes besides these."""
+    return {
+        edge.target
+        for position in positions
+        if graph.nodes[position].kind == "extension"
+        for edge in graph.outgoing[position]
+        if edge.kind == "file" and edge.target in graph.selected
+    }
 
 
 def _absent(graph: Graph, text: str) -> dict[str, Any] | None:

@@ -76,6 +76,7 @@ def test_all_direct_reasons(graph: Graph) -> None:
         ("by_name.unused", "nothing in the bundle imports it", 'hidden_imports=["by_name.unused"]'),
         ("absent_speedups", "neither the lock nor the sources", "lock"),
         ("idle/page.html", "idle is not in the bundle", "collect"),
+        ("no_such_thing", "neither the bundle nor its lock", "requirements"),
         ("heavy/tests/data.bin", "a running program hardly reads", "exercises"),
     ],
 )
@@ -113,7 +114,7 @@ def test_the_summary_shows_the_numbers_of_the_manifest(frozen: Frozen, graph: Gr
 def test_modules_and_files_are_those_of_the_executable(frozen: Frozen, graph: Graph) -> None:
     contents = archives.read(str(frozen.executable))
     inside = [graph.nodes[position] for position in graph.selected]
-    packed = {n.name for n in inside if n.kind in ("module", "package") and n.packed}
+    packed = {n.name for n in inside if n.kind in ("module", "package", "namespace") and n.packed}
     assert packed == {name for name in contents.modules if name in graph.modules}
     assert set(contents.modules) <= set(graph.modules)
     files = {n.name for n in inside if n.kind in document.FILE_KINDS}
@@ -149,6 +150,23 @@ def shipped(frozen: Frozen) -> int:
         for folder, _, files in os.walk(frozen.executable.parent)
         for file in files
     )
+
+
+def test_a_distribution_is_excluded_by_its_topmost_modules(graph: Graph) -> None:
+    """Packages without a file of their own are its own too, unless another distribution has something in them."""
+    assert answers.without(graph, "heavy")["excludes"] == ["heavy"]
+    assert answers.without(graph, "spread")["excludes"] == ["spread"]
+    assert answers.without(graph, "common-one")["excludes"] == ["common.one"]
+
+
+def test_a_library_by_a_part_of_its_name(graph: Graph) -> None:
+    with pytest.raises(ExplainError, match="did you mean unicodedata"):
+        answers.why(graph, "libcodedat")
+
+
+def test_an_extension_module_has_the_bytes_of_its_file(graph: Graph) -> None:
+    answer = answers.why(graph, "native_part.unicodedata")
+    assert answer["bytes"]["packed"] > 100_000
 
 
 def test_largest_names_who_brought_it(graph: Graph) -> None:

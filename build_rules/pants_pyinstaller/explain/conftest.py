@@ -47,6 +47,9 @@ DISTRIBUTIONS: dict[str, dict[str, str | bytes]] = {
         "dynamic_host.py": "import importlib\nimportlib.import_module('_'.join(['dynamic', 'end']))\n"
     },
     "dynamic-end": {"dynamic_end.py": ""},
+    "spread": {"spread/__init__.py": "import spread.deep.leaf\n", "spread/deep/leaf.py": ""},
+    "common-one": {"common/one/__init__.py": ""},
+    "common-two": {"common/two/__init__.py": ""},
     "asked-late": {"asked_late.py": ""},
     "native": {"native_part/__init__.py": "from . import unicodedata\n"},
     "idle": {"idle/__init__.py": "", "idle/page.html": "<p>"},
@@ -62,7 +65,7 @@ SOURCES = {
         "def main():\n    import by_name\n    print(shared_helper.help())\n"
     ),
     "app/work.py": (
-        "import importlib\nimport native_part\nimport plugin_host\n\n"
+        "import importlib\nimport spread, common.one, common.two, native_part\nimport plugin_host\n\n"
         "importlib.import_module('_'.join(['asked', 'late']))\n"
         "try:\n    import front\nexcept ImportError:\n    front = None\n"
     ),

@@ -100,4 +100,7 @@ def _close(text: str, graph: Graph) -> str:
         *(node.name.rpartition("/")[2] for node in graph.nodes if node.kind in FILE_KINDS),
     }
     found = difflib.get_close_matches(text, list(known), n=3, cutoff=0.7)
+    part = text[3:] if text.startswith("lib") else text
+    if not found and len(part) > 3:
+        found = sorted((name for name in known if part.lower() in name.lower()), key=len)[:3]
     return f" (did you mean {' or '.join(found)}?)" if found else ""
