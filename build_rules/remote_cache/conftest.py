@@ -13,7 +13,7 @@ from remote_cache.testing_support import Server, StartServer, digest
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One for all tests that leave it as it is; they use digests of their own."""
+    """One server for all tests that don't damage it; each uses its own digests."""
     server = Server(tmp_path_factory.mktemp("shared") / "cache", "--metrics", "127.0.0.1:0")
     yield server
     server.kill()

@@ -56,7 +56,7 @@ class Activities:
 
     @activity.defn(name="create_thread")
     async def create_thread(self, given: CreateThread) -> ThreadInfo:
-        """Make the thread, or find it; refuse early what the turn could not use."""
+        """Make or find the thread; refuse early what the turn could not use."""
         async with _application_errors():
             settings = self._services.settings
             models.check_configured(given.model or settings.model, settings)
@@ -134,7 +134,7 @@ class Activities:
         settings = self._services.settings
         store = self._services.store()
         stored = await store.result_of(given.thread_id, given.turn_id)
-        if stored is not None:  # done before, but the worker ended before it could say so
+        if stored is not None:  # already done, but the worker ended before it could report it
             return _result_from(stored)
         history = await store.messages(given.thread_id)
         name = given.options.model or settings.model
@@ -183,8 +183,8 @@ class Activities:
         return result
 
     async def _cancelled(self, given: RunTurn, tracker: ProgressTracker) -> TurnResult:
-        """By now the turn's commands are dead and its MCP servers gone: what remains is to say
-        why."""
+        """By now the turn's commands and MCP servers have ended; only the reason is left to
+        report."""
         details = activity.cancellation_details()
         if details is not None and details.cancel_requested:
             log.info("turn_cancelled", turn_id=given.turn_id)
@@ -245,7 +245,7 @@ async def _application_errors() -> AsyncIterator[None]:
         raise
     except AgentRunnerError as error:
         log.warning("activity_failed", activity=activity.info().activity_type, error=str(error))
-        # from None: the message says it all, and a client needs no traceback of this program
+        # from None: the message is complete, and a client needs no traceback of this program
         raise ApplicationError(
             str(error), type=error.kind, non_retryable=error.kind in PERMANENT
         ) from None

@@ -1,4 +1,4 @@
-"""One turn of the agent: model, tools and loop, by deepagents and langgraph.
+"""One turn of the agent: model, tools and loop, with deepagents and langgraph.
 
 Imports the whole agent stack; `warm_up.py` loads it before the first turn.
 """
@@ -43,7 +43,7 @@ Do what is asked, check that it worked, and answer briefly."""
 
 @dataclass
 class TurnOutcome:
-    """What a turn said and did. `messages` are the turn's own, the user's included, ready for the
+    """The outcome of a turn. `messages` are the turn's, including the user's, ready for the
     store."""
 
     text: str
@@ -63,7 +63,7 @@ async def run_turn(
     max_steps: int,
     progress: ProgressTracker,
 ) -> TurnOutcome:
-    """Let the model answer `message`, calling tools as it likes, until it has nothing more to call.
+    """Let the model answer `message`, calling tools, until it makes no more calls.
 
     Raises:
         TurnLimitExceeded: more than `max_steps` model calls.

@@ -1,4 +1,4 @@
-"""Which agent-runner this is: version, commit, platform, Python."""
+"""This agent-runner's version, commit, platform and Python."""
 
 from __future__ import annotations
 

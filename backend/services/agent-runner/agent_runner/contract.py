@@ -1,5 +1,5 @@
-"""What crosses the wire between clients, workflows and activities. Plain dataclasses: JSON with the
-same field names.
+"""The payloads between clients, workflows and activities. Plain dataclasses: JSON with the same
+field names.
 
 The README documents the client's half. Imported inside the workflow sandbox: standard library only.
 """
@@ -103,7 +103,7 @@ class UserMessage:
 
 @dataclass
 class Progress:
-    """How far a turn is: the heartbeat detail of `run_turn`, and part of the query `status`."""
+    """A turn's progress: the heartbeat detail of `run_turn`, and part of the query `status`."""
 
     steps: int = 0
     """Model calls that were answered."""
@@ -111,7 +111,7 @@ class Progress:
     """Calls of tools that can have side effects. From the first on, the turn is never run again."""
     current_tool: str | None = None
     text: str = ""
-    """The last 4,000 characters of what the model is saying."""
+    """The last 4,000 characters of the model's text."""
 
 
 @dataclass

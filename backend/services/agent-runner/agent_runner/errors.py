@@ -1,4 +1,4 @@
-"""Errors that a turn can end with. Each knows the application error type that clients see
+"""Errors that can end a turn. Each knows the application error type that clients see
 (`contract.ErrorType`)."""
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""What the process' exit status means. Documented in the service's README."""
+"""The meaning of the process's exit codes. Documented in the service's README."""
 
 from __future__ import annotations
 
 from typing import Final
 
 OK: Final = 0
-"""The worker was asked to stop and drained, or every check passed."""
+"""The worker drained after a stop signal, or every check passed."""
 
 FAILED: Final = 1
-"""`check` found something that does not work, or the worker failed unexpectedly."""
+"""`check` found a problem, or the worker failed unexpectedly."""
 
 USAGE: Final = 2
 """Wrong command line, or missing or wrong configuration."""

@@ -1,4 +1,4 @@
-"""Structured logs on stderr: JSON lines, or text for people. Secrets never get out.
+"""Structured logs on stderr: JSON lines, or readable text, without secrets.
 
 stdout carries only a command's result.
 """
@@ -35,8 +35,8 @@ _LEVELS: Final = {
 
 
 class Redactor:
-    """Removes known secret values, whatever looks like a secret, and values whose key says that
-    they are one."""
+    """Removes known secret values, anything that looks like a secret, and values under keys that
+    name secrets."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = tuple(secrets)
@@ -78,7 +78,7 @@ _NOISE: Final = ("temporal_log", "__temporal_error_identifier")
 def _without_noise(
     logger: Any, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """temporalio's attributes that say nothing in a log line."""
+    """temporalio's attributes that add nothing to a log line."""
     for key in _NOISE:
         event.pop(key, None)
     return event
@@ -118,7 +118,7 @@ def configure(
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # libraries speak from warning on: their info lines carry URLs and prompts
+    # libraries log from warning on: their info lines contain URLs and prompts
     root.setLevel(max(_LEVELS[level], logging.WARNING) if level != "debug" else logging.INFO)
     logging.getLogger("agent_runner").setLevel(_LEVELS[level])
     # logs each failing activity again, with a traceback; `activities.py` has said it in one line

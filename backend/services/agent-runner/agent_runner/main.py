@@ -1,7 +1,7 @@
 """The command line.
 
-Start-up order is part of the design: arguments, `--version`, `--help` and configuration errors come
-with the standard library alone; logging and Temporal follow, the agent's packages last
+Start-up order is part of the design: arguments, `--version`, `--help` and configuration errors need
+only the standard library; logging and Temporal follow, the agent's packages last
  (`warm_up.py`).
 """
 
@@ -29,8 +29,8 @@ configuration, by environment variables or a .env file here or beside the execut
   All of them: docs/configuration.md, or `agent-runner --help-variables`.
 
 exit codes:
-  0  asked to stop (SIGTERM, SIGINT, Ctrl-Break) and drained; or every check passed
-  1  `check` found something that does not work; the worker failed unexpectedly
+  0  drained after SIGTERM, SIGINT or Ctrl-Break; or every check passed
+  1  `check` found a problem; the worker failed unexpectedly
   2  wrong command line, or missing or wrong configuration
   3  Temporal did not answer within TEMPORAL_CONNECT_TIMEOUT_SECONDS
 
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         "check",
         help="test configuration, Temporal, model, sandbox, Redis and more, one by one",
         description="Test everything that the worker needs, one by one. "
-        "Exit code 0 if all of it works, 1 if not: what failed is named.",
+        "Exit code 0 if everything works; otherwise 1, and the failures are listed.",
         allow_abbrev=False,
     )
     check.add_argument("--json", action="store_true", help="print one JSON object on stdout")
@@ -149,7 +149,7 @@ def leave(code: int) -> NoReturn:
 
 
 def main() -> NoReturn:
-    """The program: run the command line, then leave. Never returns, so that nothing comes after."""
+    """The program: run the command line, then leave. Never returns, so nothing can follow."""
     try:
         code = command_line()
     except SystemExit as stop:  # argparse

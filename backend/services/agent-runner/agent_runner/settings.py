@@ -160,8 +160,8 @@ class Settings:
         "AGENT_RUNNER_MODEL_STREAMING",
         parsers.boolean,
         "false",
-        "Whether answers are streamed; a server that answers a streaming request without a stream "
-        "is asked again without.",
+        "Whether answers are streamed; if a server answers a streaming request without a stream, "
+        "the request is repeated without.",
         default="true",
     )
     model_timeout: float = _variable(
@@ -175,7 +175,7 @@ class Settings:
         "AGENT_RUNNER_MAX_STEPS",
         parsers.integer(1, 10_000),
         "200",
-        "Most model calls in one turn.",
+        "Maximum number of model calls in one turn.",
         default="50",
     )
     turn_timeout: float = _variable(
@@ -189,7 +189,7 @@ class Settings:
         "AGENT_RUNNER_MAX_CONCURRENT_TURNS",
         parsers.integer(1, 1_000),
         "4",
-        "Turns that run in this worker at the same time.",
+        "Maximum number of turns that run in this worker at the same time.",
         default="20",
     )
     shutdown_grace: float = _variable(
@@ -203,7 +203,7 @@ class Settings:
         "AGENT_RUNNER_MODE",
         parsers.one_of("local", "cloud"),
         "cloud",
-        "`local`: a worker for itself; `cloud`: reports to a backend, with Redis and Daytona as "
+        "`local`: a stand-alone worker; `cloud`: reports to a backend, with Redis and Daytona as "
         "defaults.",
         default="local",
     )
@@ -211,7 +211,7 @@ class Settings:
         "AGENT_RUNNER_SANDBOX",
         parsers.one_of("local", "daytona"),
         "daytona",
-        "Where files and commands live: a directory on this machine, or a Daytona sandbox.",
+        "Where files are kept and commands run: a directory on this machine, or a Daytona sandbox.",
         default=by_mode("local", "daytona"),
         requirement="`local`; in cloud mode `daytona`",
     )
@@ -227,14 +227,14 @@ class Settings:
         "AGENT_RUNNER_COMMAND_TIMEOUT_SECONDS",
         parsers.seconds(0.1, 86_400),
         "600",
-        "Time limit of one shell command; its process group is killed then.",
+        "Time limit of one shell command, after which its process group is killed.",
         default="120",
     )
     command_output_limit: int = _variable(
         "AGENT_RUNNER_COMMAND_OUTPUT_LIMIT_BYTES",
         parsers.integer(1_000, 100_000_000),
         "1000000",
-        "Most output of one shell command that is kept; the middle is dropped.",
+        "Maximum output kept of one shell command; the middle is dropped.",
         default="100000",
     )
     command_env: tuple[str, ...] | None = _variable(
@@ -292,7 +292,7 @@ class Settings:
         "REDIS_URL",
         parsers.url("redis", "rediss", "unix"),
         "redis://127.0.0.1:6379/0",
-        "Redis, with the password in it if there is one.",
+        "Redis URL, including the password if there is one.",
         needed=required_by("AGENT_RUNNER_STATE", "redis"),
         requirement="required by `AGENT_RUNNER_STATE=redis`",
         secret=True,
@@ -308,7 +308,7 @@ class Settings:
         "AGENT_RUNNER_BACKEND_ADDRESS",
         parsers.host_port,
         "backend.example.com:443",
-        "gRPC backend that is told of status, `host:port`.",
+        "gRPC backend that receives status reports, `host:port`.",
         needed=in_cloud_mode,
         requirement="required in cloud mode",
         cloud_only=True,
@@ -375,7 +375,7 @@ class Settings:
         "AGENT_RUNNER_LOG_LEVEL",
         parsers.one_of("debug", "info", "warning", "error"),
         "debug",
-        "Least level that is logged.",
+        "Lowest level that is logged.",
         default="info",
     )
 
@@ -384,7 +384,7 @@ class Settings:
         return self.mode == "cloud"
 
     def secret_values(self) -> list[str]:
-        """Every secret text that is set, longest first: what logs must never show."""
+        """Every secret that is set, longest first: logs must never show them."""
         found = [
             value
             for name, variable in VARIABLES_BY_FIELD.items()
@@ -408,7 +408,7 @@ IGNORED: Final = frozenset({"AGENT_RUNNER_SANDBOX_ID"})
 def load(environment: Environment = os.environ) -> Settings:
     """The settings. Call it after `problems` found nothing, or with the faulty variables removed.
 
-    What `problems` would report as missing is None here.
+    Values that `problems` would report as missing are None.
     """
     values: dict[str, Any] = {}
     for name, variable in VARIABLES_BY_FIELD.items():

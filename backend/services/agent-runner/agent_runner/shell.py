@@ -1,4 +1,4 @@
-"""One shell command: bounded in time and output, and nothing of it left afterwards."""
+"""One shell command: limited in time and output, without leftovers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CommandResult:
 
 
 class Capture:
-    """Keeps the first and the last half of a stream that may be long; memory stays within the
+    """Keeps the beginning and the end of a stream that may be long; memory stays within the
     limit."""
 
     def __init__(self, limit: int) -> None:
@@ -119,12 +119,12 @@ async def _exit_of(process: asyncio.subprocess.Process) -> None:
 async def _settle(
     process: asyncio.subprocess.Process, reader: asyncio.Task[None], sandbox_id: str
 ) -> None:
-    """Reap the shell and read what is left in the pipe."""
+    """Reap the shell and read the rest of the pipe."""
     await _exit_of(process)
     try:
         await asyncio.wait_for(reader, _AFTER_EXIT_SECONDS)
     except TimeoutError:
-        # a process has left the group with the pipe in hand
+        # a process left the group and holds the pipe
         if sandbox_id:
             processes.kill_marked(sandbox_id)
         process._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way to drop the pipe

@@ -35,7 +35,7 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 _FINAL: Final = frozenset(
     {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.INVALID_ARGUMENT}
 )
-"""Answers that the next try would get too."""
+"""Answers that a retry would get too."""
 
 
 class TemporalUnreachable(Exception):
@@ -68,7 +68,7 @@ def identity() -> str:
 
 
 def runtime() -> Runtime:
-    """Temporal's core with its logs in ours instead of straight on stderr."""
+    """Temporal's core, with its logs in ours instead of directly on stderr."""
     return Runtime(
         telemetry=TelemetryConfig(
             logging=LoggingConfig(
@@ -120,7 +120,7 @@ async def connect(
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            # at least a second, so that a limit of 0 means one honest try
+            # at least a second, so that a limit of 0 means one real try
             async with asyncio.timeout(max(1.0, deadline - clock())):
                 return await attempt()
         except (RuntimeError, RPCError, OSError) as error:  # TimeoutError is an OSError

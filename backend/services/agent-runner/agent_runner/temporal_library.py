@@ -1,8 +1,8 @@
-"""Loads temporalio without gRPC's own library. To be imported before anything of temporalio.
+"""Load temporalio without gRPC's library. Import this before anything of temporalio.
 
-temporalio speaks to its server through a core in Rust. When `grpc` is installed it imports that too,
-for stubs which agent-runner does not call; in a one-file executable that means unpacking 17 MB before the
-worker polls. Who needs `grpc` (the status reporter) imports it afterwards as ever.
+temporalio talks to its server through a core in Rust. If `grpc` is installed, it imports that too,
+for stubs that agent-runner does not call; a one-file executable then unpacks 17 MB before the
+worker polls. The status reporter, which needs `grpc`, imports it later as usual.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import cast
 
 @contextlib.contextmanager
 def absent(name: str) -> Iterator[None]:
-    """As if the module were not installed, unless it is loaded already."""
+    """Make a module look uninstalled, unless it is already loaded."""
     if name in sys.modules:
         yield
         return

@@ -85,7 +85,7 @@ class TurnRunner:
         return self._task is not None
 
     def cancel_requested(self) -> bool:
-        """By the signal; a method, for it changes during an await."""
+        """Cancelled by the signal; a method because the value changes during an await."""
         return self._cancel_requested
 
     def cancel(self) -> None:
@@ -104,7 +104,7 @@ class TurnRunner:
     async def prepare(
         self, thread_id: str | None, options: TurnOptions, *, had_turns: bool
     ) -> None:
-        """Thread, then sandbox, where they are not there yet."""
+        """Make the thread, then the sandbox, unless they exist."""
         if self.thread is None:
             self.status.phase = Phase.CREATING_THREAD
             known = thread_id or self.status.thread_id
@@ -251,14 +251,14 @@ class TurnRunner:
         return _application_error(error).type in TRANSIENT
 
     def _forget_worker(self) -> None:
-        """The worker that held them is gone: what only it could reach is gone too."""
+        """The worker that held them is gone, and with it everything that only it could reach."""
         if self.sandbox is not None and self.sandbox.queue:
             self.sandbox = None
         if self.thread is not None and self.thread.queue:
             self.thread = None
 
     async def clean_up(self) -> None:
-        """Remove the sandbox, whatever happened. Never raises: the outcome stands already."""
+        """Remove the sandbox, whatever happened. Never raises: the outcome is already decided."""
         if self.sandbox is None:
             return
         sandbox, self.sandbox = self.sandbox, None
@@ -277,8 +277,7 @@ class TurnRunner:
             workflow.logger.warning("sandbox_not_removed: %s: %s", sandbox.sandbox_id, error.cause)
 
     async def report(self, phase: str, detail: str = "") -> None:
-        """Tell the backend, in cloud mode. A backend that does not answer does not fail the
-        turn."""
+        """Report to the backend, in cloud mode. If it does not answer, the turn continues."""
         if self.thread is None or not self.thread.report_status:
             return
         try:
@@ -316,7 +315,7 @@ def _worker_is_gone(error: ActivityError) -> bool:
 
 
 def _application_error(error: ActivityError) -> ApplicationError:
-    """The error that clients see: the activity's own, or what a timeout means."""
+    """The error that clients see: the activity's own, or the meaning of a timeout."""
     cause = error.cause
     if isinstance(cause, ApplicationError):
         known = cause.type in TRANSIENT or cause.type in PERMANENT

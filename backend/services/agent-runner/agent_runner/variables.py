@@ -16,7 +16,7 @@ Environment = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with the configuration."""
+    """One problem with the configuration."""
 
     variable: str
     message: str
@@ -34,7 +34,7 @@ class Variable:
     `parse` turns the text into a value and raises ValueError with a message for the user. `default`
     is text that `parse` accepts, a function that makes it, or None. `needed` says why this
     environment requires the variable, or returns None. `requirement` fills the documentation's
-    column "required or default" where the default alone does not tell.
+    column "required or default" where the default is not enough.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Variable:
         return self.requirement or (f"`{self.default}`" if self.default is not None else "not set")
 
     def problem(self, environment: Environment) -> Problem | None:
-        """What is wrong with the variable in this environment."""
+        """Problems with the variable in this environment."""
         text = given(self.name, environment)
         try:
             if text:

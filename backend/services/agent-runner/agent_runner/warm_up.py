@@ -1,6 +1,6 @@
-"""Loading the agent's packages: seconds of CPU, so not before the worker polls.
+"""Load the agent's packages: this takes CPU seconds, so not before the worker polls.
 
-Plain `import` statements: a frozen program's analysis has to see them.
+Plain `import` statements, because the analysis of a frozen program must see them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 def agent_module() -> ModuleType:
-    """The module `agent_runner.agent` with everything that it needs. Blocks: call it in a thread.
+    """Load `agent_runner.agent` with everything it needs. Blocks: call it in a thread.
 
     One thread at a time: two that import one graph of packages in different orders can see
     half-made modules.
@@ -47,14 +47,15 @@ def load(settings: Settings) -> None:
             else:
                 import agent_runner.sandbox.local_backend  # noqa: F401
     except Exception as error:
-        # the turn that needs it will fail with the same error, and say so to its client
+        # the turn that needs it will fail with the same error and report it to its client
         log.warning("warm_up_failed", error=str(error), kind=type(error).__name__)
         return
     log.info("warmed_up", seconds=round(time.monotonic() - started, 2))
 
 
 def start(settings: Settings) -> threading.Thread:
-    """Load in the background. A daemon thread: it never delays the process' end."""
+    """Load in the background, in a daemon thread, so that it never delays the end of the
+    process."""
     thread = threading.Thread(target=load, args=(settings,), name="warm-up", daemon=True)
     thread.start()
     return thread

@@ -40,7 +40,7 @@ _STOPPED_TURNS_SECONDS: Final = 10.0
 Temporal."""
 
 _TIED_ACTIVITY_SLOTS: Final = 100
-"""Beside the turns, which wait for their own slots: clean-up must never queue behind them."""
+"""Besides turns, which have their own slots: clean-up must never queue behind them."""
 
 
 def workers(client: Client, services: Services, own_queue: str) -> list[Worker]:
@@ -179,8 +179,8 @@ async def _until_polling(
 
 
 async def _end_children() -> None:
-    """Nothing that this process started outlives it. MCP servers end with their turn; this is for
-    those that hung."""
+    """Kill everything this process started. MCP servers end with their turn; this is for those that
+    hang."""
     processes.kill_all()
     for pid in processes.descendants():
         processes.kill(pid)

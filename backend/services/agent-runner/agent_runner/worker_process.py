@@ -33,7 +33,7 @@ def run() -> int:
         log.warning("unknown_variable", name=name, did_you_mean=near)
     from agent_runner import temporal_connection, worker
 
-    # a loop of our own, never closed: asyncio.run would wait for its threads, and the process ends
+    # our own loop, never closed: asyncio.run would wait for its threads, but the process ends
     # right after
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

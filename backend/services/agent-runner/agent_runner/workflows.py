@@ -2,7 +2,7 @@
 
 Deterministic code that runs in Temporal's sandbox: no I/O, no environment, no import inside a
 function (a lazy import in a sandboxed workflow hangs it). The README's client contract describes
-what goes in and out.
+inputs and outputs.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ TURNS_SHOWN: Final = 20
 def _parsed(given: Any, kind: type[_Input]) -> _Input:
     """The input as its dataclass.
 
-    Inputs are taken as plain JSON and checked here: what temporalio cannot decode for a type hint
-    fails the workflow *task*, which Temporal repeats for ever, and the client waits.
+    Inputs are plain JSON and checked here: if temporalio cannot decode one for a type hint, the
+    workflow *task* fails, Temporal repeats it forever, and the client waits.
     """
     problems = problems_of(given, kind)
     if not problems:

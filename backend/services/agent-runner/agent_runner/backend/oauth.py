@@ -20,7 +20,7 @@ EARLY_SECONDS: Final = 30.0
 """A token is renewed so long before it expires."""
 
 _DEFAULT_LIFETIME_SECONDS: Final = 300.0
-"""For a token that does not say how long it is valid."""
+"""Lifetime of a token that does not state one."""
 
 
 class TokenUnavailable(AgentRunnerError):
@@ -52,7 +52,7 @@ class TokenSource:
         """A valid access token.
 
         Raises:
-            TokenUnavailable: none could be got.
+            TokenUnavailable: no token could be obtained.
         """
         async with self._lock:
             if self._token is None or time.time() >= self._expires_at - EARLY_SECONDS:
@@ -61,7 +61,7 @@ class TokenSource:
             return self._token
 
     def forget(self) -> None:
-        """Fetch a new one next time: the backend refused this one."""
+        """Fetch a new token next time, because the backend refused this one."""
         self._token = None
 
     async def _fetch(self) -> None:
@@ -89,7 +89,7 @@ def expiry(token: str, expires_in: object, now: float) -> float:
     """When the token expires, as seconds since the epoch: by its own `exp` if it is a JWT, else by
     `expires_in`.
 
-    The signature is not checked: that is the backend's business, and only the time is used.
+    The signature is not checked: only the time is used, and the backend verifies the token.
     """
     times = []
     try:

@@ -1,1 +1,1 @@
-"""`agent-runner check`: everything that the worker needs, tested one by one."""
+"""`agent-runner check`: test everything that the worker needs, one by one."""

@@ -1,4 +1,4 @@
-"""The checks. Each returns what it saw, or raises with what is wrong."""
+"""The checks. Each returns what it found, or raises an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIME_LIMIT_SECONDS: Final = 60.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check found. `detail` is what was seen, or what is wrong."""
+    """The result of one check. `detail` says what was found, or what is wrong."""
 
     name: str
     status: str
@@ -33,8 +33,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """`run` returns None when there is nothing to test with this configuration, and `variables` are
-    those whose problems make it pointless: a name, or the beginning of names."""
+    """`run` returns None if this configuration leaves nothing to test. `variables` are those whose
+    problems make the check pointless: names, or prefixes of names."""
 
     name: str
     variables: tuple[str, ...]

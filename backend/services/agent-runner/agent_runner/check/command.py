@@ -17,7 +17,7 @@ from agent_runner.variables import Problem
 
 def run(problems: Sequence[Problem], *, as_json: bool) -> int:
     """Run every check that the configuration allows; print the outcomes; return the exit code."""
-    # a check has nothing to drain: the first signal ends it, its children with it
+    # a check has nothing to drain: the first signal ends it with its children
     StopSignals(_end_now, first_ends=True).install()
     _leave_out(problems, os.environ)
     configured = settings.load()
@@ -58,7 +58,7 @@ async def _run_all(
 
 
 def _leave_out(problems: Sequence[Problem], environment: MutableMapping[str, str]) -> None:
-    """Drop wrong values, so that what does not depend on them can still be tested."""
+    """Drop wrong values, so that checks that don't depend on them can still run."""
     for problem in problems:
         if problem.variable in settings.BY_NAME:
             environment.pop(problem.variable, None)

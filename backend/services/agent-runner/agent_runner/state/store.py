@@ -25,7 +25,7 @@ class ThreadStore(Protocol):
         """Whether only this worker sees the threads."""
 
     async def create(self, thread_id: str) -> None:
-        """Make a thread, unless it is there."""
+        """Make a thread, unless it exists."""
 
     async def exists(self, thread_id: str) -> bool: ...
 
@@ -33,16 +33,16 @@ class ThreadStore(Protocol):
         """Everything said so far, oldest first."""
 
     async def result_of(self, thread_id: str, turn_id: str) -> dict[str, Any] | None:
-        """What `append` was given for this turn, or None."""
+        """The result that `append` stored for this turn, or None."""
 
     async def append(
         self, thread_id: str, turn_id: str, messages: list[Message], result: dict[str, Any]
     ) -> None:
-        """Add one turn's messages and its result, both or neither; a turn that is there already is
-        left alone."""
+        """Add one turn's messages and its result, both or neither; a turn that exists already stays
+        unchanged."""
 
     async def probe(self) -> str:
-        """Test the store; return what was seen, for `agent-runner check`."""
+        """Test the store; return a description for `agent-runner check`."""
 
     async def close(self) -> None: ...
 
@@ -67,8 +67,8 @@ class MemoryStore:
             return self._threads[thread_id]
         except KeyError:
             raise ThreadNotFound(
-                f"thread {thread_id} is not known to this worker; threads in memory end with "
-                "their worker (AGENT_RUNNER_STATE=redis keeps them)"
+                f"thread {thread_id} is not known to this worker; threads in memory end with their "
+                "worker (AGENT_RUNNER_STATE=redis keeps them)"
             ) from None
 
     async def create(self, thread_id: str) -> None:
