@@ -1,10 +1,10 @@
-"""Asks for known vulnerabilities of what the locks in 3rdparty/python pin, by pip-audit.
+"""Check the locks in 3rdparty/python for known vulnerabilities, with pip-audit.
 
     ./pants run build_support:audit                  every lock
-    ./pants run build_support:audit -- agent-runner  this one alone
-    ./pants run build_support:audit -- --dry-run     what would be asked for, without a network
+    ./pants run build_support:audit -- agent-runner  only this one
+    ./pants run build_support:audit -- --dry-run     print the commands; needs no network
 
-Exit codes: 0 nothing is known; 1 something is, or a lock can't be audited; 2 wrong usage.
+Exit codes: 0 no known vulnerability; 1 found one, or a lock cannot be audited; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER = Path("3rdparty/python")
 
 
 def command(lock: Path) -> list[str]:
-    """pip-audit, told that a lock has everything: nothing is resolved or installed."""
+    """The pip-audit command for a lock, which is complete: nothing is resolved or installed."""
     return [
         *(sys.executable, "-m", "pip_audit", "--requirement", str(lock)),
         *("--require-hashes", "--disable-pip", "--no-deps", "--strict"),
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             bad.append(lock.stem)
     if bad:
         print(
-            f"audit: {', '.join(bad)}: upgrade what is named, e.g. "
+            f"audit: {', '.join(bad)}: upgrade the distributions named above, e.g. "
             "./pants run build_support:lock -- --upgrade DISTRIBUTION",
             file=sys.stderr,
         )

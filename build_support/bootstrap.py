@@ -1,9 +1,9 @@
-"""Installs the pinned Pants and Pex CLI for the `pants` launcher, on any Python 3.8 or newer.
+"""Install the pinned Pants and Pex CLI for the `pants` launcher, on any Python 3.8 or newer.
 
     bootstrap.py HOME    make the installation HOME (a directory named after its inputs' hash)
 
 HOME receives `venv/` (Pants on Python 3.9), `pex` (the Pex CLI as one file, built from its wheel)
-and, last of all, `env`: shell assignments that tell the launcher what was found. A directory
+and, last of all, `env`: shell assignments that tell the launcher what was installed. A directory
 without `env` is an interrupted installation and is made anew. A lock beside HOME serialises
 concurrent first starts; the kernel drops it when its holder dies.
 """
@@ -30,7 +30,7 @@ VERSIONS = (
 
 
 class BootstrapError(Exception):
-    """What went wrong and what the person at the terminal can do about it."""
+    """What went wrong, and what the user can do about it."""
 
 
 def say(message: str) -> None:
@@ -75,7 +75,7 @@ def candidates(version: str, environ: dict[str, str]) -> Iterator[Path]:
 
 
 def real_interpreter(path: Path, version: str) -> Path | None:
-    """The interpreter behind `path` (maybe a shim or a venv's link), None if unusable."""
+    """The interpreter behind `path` (perhaps a shim or a venv's link); None if unusable."""
     if not os.access(path, os.X_OK):
         return None
     program = (
@@ -92,7 +92,8 @@ def real_interpreter(path: Path, version: str) -> Path | None:
         )
         found, prefix = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None  # it does not run, as a pyenv shim of an inactive version, or lacks a module
+        return None  # it does not run, like a pyenv shim of an inactive version, or it lacks a
+        # module
     if found != version:
         return None
     real = Path(prefix) / "bin" / f"python{version}"
@@ -102,7 +103,7 @@ def real_interpreter(path: Path, version: str) -> Path | None:
 def find_interpreters(home: Path, environ: dict[str, str]) -> dict[str, Path]:
     """One interpreter for each of VERSIONS; the hash-locked uv supplies what is missing.
 
-    Raises BootstrapError, naming what to install, when neither gives them.
+    Raises BootstrapError, naming what to install, if neither provides them.
     """
     chosen: dict[str, Path] = {}
     for version in VERSIONS:
@@ -220,7 +221,7 @@ def install(home: Path, environ: dict[str, str]) -> None:
     with exclusive(home.parent / f"{home.name}.lock"):
         env = home / "env"
         if env.exists() and all(Path(path).exists() for path in recorded_interpreters(env)):
-            return  # made by the launcher that held the lock before us
+            return  # made by the launcher that held the lock before
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
         pythons = find_interpreters(home, environ)

@@ -1,14 +1,15 @@
-"""Makes and checks the locks, most in 3rdparty/python: NAME.in says what is asked for, NAME.lock pins it.
+"""Make and check the locks, most of them in 3rdparty/python: NAME.in lists requirements, NAME.lock
+pins them.
 
     ./pants run build_support:lock                        make every lock, keeping pins that fit
-    ./pants run build_support:lock -- agent-runner        this one alone
+    ./pants run build_support:lock -- agent-runner        only this one
     ./pants run build_support:lock -- --upgrade certifi   upgrade one distribution in every lock
     ./pants run build_support:lock -- --upgrade-all       upgrade everything
     ./pants run build_support:lock -- --check             exit 1 if an .in and its lock disagree
 
 A lock is a requirements file with hashes, without the URL of any index: the same lock serves the
-public index, a mirror or a wheelhouse. After resolving, every platform that a lock has to serve is
-asked for a wheel of each of its distributions; one that has none is named.
+public index, a mirror or a wheelhouse. After resolving, it checks that each distribution has a
+wheel for every platform of its lock, and names those without.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ UNIX = tuple(name for name in PLATFORMS if not name.startswith("windows"))
 
 @dataclass(frozen=True)
 class Lock:
-    """One resolve: the Python that it is for, at least, and the platforms that it has to serve.
+    """One resolve: its minimum Python, and the platforms it must cover.
 
-    `built` names distributions that may be built from source where they have no wheel.
+    `built` names distributions that may be built from source if they have no wheel.
     """
 
     name: str
@@ -67,7 +68,7 @@ LOCKS = (
     Lock("buildgrid", "3.13"),
     Lock("cyclonedx", "3.13"),
     Lock("mypy", "3.13"),
-    # Pants 2.17 pins releases that are older than wheels for Apple arm64 machines.
+    # Pants 2.17 pins releases from before there were wheels for arm64 Macs.
     Lock("pants", "3.9", built=("ijson", "setproctitle", "psutil")),
     Lock("pants-plugins", "3.9", built=("ijson", "setproctitle", "psutil")),
     Lock("pex", "3.9"),
@@ -90,7 +91,7 @@ LOCKS = (
 
 
 class LockError(Exception):
-    """A lock that can't be made or that is out of date; its text says what to do."""
+    """A lock that cannot be made or is out of date; the message says what to do."""
 
 
 def compile_args(lock: Lock, output: Path, upgrade: Sequence[str], upgrade_all: bool) -> list[str]:
@@ -110,7 +111,7 @@ def compile_args(lock: Lock, output: Path, upgrade: Sequence[str], upgrade_all: 
 
 
 def wheel_args(lock: Lock, locked: Path, platform: str) -> list[str]:
-    """uv's arguments that fail unless all that `locked` pins has a wheel for `platform`."""
+    """Arguments with which uv fails unless everything in `locked` has a wheel for `platform`."""
     wheels = sorted(pinned(locked.read_text()) - set(lock.built))
     return [
         *("pip", "compile", "--quiet", "--no-deps"),
@@ -127,7 +128,7 @@ def uv(args: Sequence[str], doing: str) -> None:
 
 
 def resolve(lock: Lock, upgrade: Sequence[str] = (), upgrade_all: bool = False) -> str:
-    """The text that `lock` should have; the file itself is only read.
+    """The text that `lock` should have; the file is only read.
 
     Raises LockError if its requirements have no solution or a wheel is missing.
     """
@@ -178,7 +179,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{lock.name}: wrote {lock.target}")
     if stale:
         names = " ".join(lock.name for lock in stale)
-        raise LockError(f"make them again: ./pants run build_support:lock -- {names}")
+        raise LockError(f"remake them: ./pants run build_support:lock -- {names}")
     return 0
 
 
@@ -194,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing")
     options = parser.parse_args(argv)
     if options.check and (options.upgrade or options.upgrade_all):
-        parser.error("--check changes nothing, so it goes with no --upgrade")
+        parser.error("--check changes nothing, so it cannot be combined with --upgrade")
     try:
         return run(options)
     except LockError as error:

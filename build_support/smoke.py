@@ -1,10 +1,10 @@
-"""Checks the archives in a directory as their user would: checksum, unpack, start.
+"""Check the archives in a directory as a user would: checksum, unpack, start.
 
     python smoke.py dist/release [PROGRAM]
 
-Plain Python, so that the same check runs on every platform, one that has no Pants included. Archives
-for other platforms are checked and unpacked, not started. Exit codes: 0 all is well; 1 something is
-wrong, or no archive is for this platform.
+Plain Python, so that the same check runs on every platform, even one without Pants. Archives for
+other platforms are checked and unpacked, not started. Exit codes: 0 success; 1 something is wrong,
+or no archive is for this platform.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from pathlib import Path
 
 PROGRAM = "agent-runner"
 MISSING = "TEMPORAL_SERVICE_ADDRESS"
-"""What the program has to complain of when it is started without any variable."""
-TIMEOUT = 120.0  # seconds; the first start on a new machine may be watched by a virus scanner
+"""The variable that the program must report as missing when it starts without any."""
+TIMEOUT = 120.0  # seconds; a virus scanner may slow the first start on a new machine
 
 
 ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Failure(Exception):
-    """What a user would stumble over."""
+    """A problem that a user would notice."""
 
 
 def environment(home: Path) -> dict[str, str]:
-    """As good as none: what the system itself needs, and a folder for temporary files."""
+    """Almost empty: what the system itself needs, and a folder for temporary files."""
     kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
     return {**kept, "HOME": str(home), "TMPDIR": str(home), "TEMP": str(home), "TMP": str(home)}
 
 
 def check_checksum(checksum: Path) -> Path:
-    """The archive that a checksum file is about, once its digest is right."""
+    """The archive of a checksum file, after checking its digest."""
     digest, _, name = checksum.read_bytes().decode().removesuffix("\n").partition("  ")
     archive = checksum.with_name(name)
     if not archive.is_file():
@@ -66,7 +66,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def start(program: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and output of a start; raises Failure when there is no end."""
+    """Exit code and output of a start; raises Failure if it doesn't end."""
     try:
         done = subprocess.run(
             [str(program), *arguments],

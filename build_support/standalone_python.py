@@ -1,11 +1,11 @@
-"""Installs a Python that was made for old systems, and names it to the launcher `./pants`.
+"""Install a Python built for old systems, and print the setting that makes `./pants` use it.
 
     standalone_python.py 3.13.0                     PANTS_PYTHONS=.../pants/pythons/cpython-3.13.0-.../bin
     standalone_python.py 3.13 >> "$GITHUB_ENV"
 
-It is one of python-build-standalone's, which need glibc 2.17 or macOS 10.15 and bring their own
-OpenSSL. uv, of the version that 3rdparty/python/uv.lock pins, knows where it is and what its SHA-256
-has to be. An executable needs at least the system that its Python was made for.
+It comes from python-build-standalone, needs glibc 2.17 or macOS 10.15, and has its own OpenSSL. The
+uv that 3rdparty/python/uv.lock pins knows its URL and its SHA-256. An executable needs at least the
+system that its Python was built for.
 """
 
 from __future__ import annotations

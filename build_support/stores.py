@@ -1,11 +1,11 @@
-"""Shows and trims what Pants and its launcher keep on this machine. Runs without Pants.
+"""List and trim what Pants and its launcher keep on this machine. Runs without Pants.
 
-    python3 build_support/stores.py                      what there is, how large, when last changed
-    python3 build_support/stores.py trim --unused 30     remove what has not changed for 30 days
-    python3 build_support/stores.py trim NAME...         remove these, by the names that are shown
+    python3 build_support/stores.py                      what exists, how large, when last changed
+    python3 build_support/stores.py trim --unused 30     remove entries unchanged for 30 days
+    python3 build_support/stores.py trim NAME...         remove these, by the names in the list
 
-Everything that is removed is made again when it is needed. Nothing is removed while a Pants runs:
-its daemon would go on with a store that is gone.
+Anything removed is made again when needed. Nothing is removed while Pants is running: its daemon
+would continue with a store that is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DOOMED = ".removed-"
 
 
 class StoresError(Exception):
-    """What is wrong and what to do, in words for a person."""
+    """What is wrong, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def places(environment: Mapping[str, str]) -> dict[str, Path]:
 
 
 def directories(where: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    """What can be removed for itself: the store as a whole, each named cache, each installation."""
+    """The units of removal: the whole store, each named cache, each installation."""
     if where["lmdb_store"].is_dir():
         yield "lmdb_store", where["lmdb_store"]
     for part in ("named_caches", "setup"):
@@ -61,7 +61,7 @@ def directories(where: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
 
 
 def measure(name: str, path: Path) -> Store:
-    """Files with several links count once; what vanishes while it is counted is not counted."""
+    """Files with several links count once; files that vanish meanwhile are not counted."""
     size, changed = 0, 0.0
     seen = set()
     for folder, _, files in os.walk(path):
@@ -81,7 +81,7 @@ def measure(name: str, path: Path) -> Store:
 def choose(
     stores: Sequence[Store], names: Sequence[str], unused_days: int | None, now: float
 ) -> list[Store]:
-    """What `trim` removes. Raises StoresError for a name that is not there."""
+    """What `trim` removes. Raises StoresError for an unknown name."""
     unknown = sorted(set(names) - {store.name for store in stores})
     if unknown:
         raise StoresError(
@@ -97,7 +97,7 @@ def choose(
 
 
 def running_pants() -> list[str]:
-    """Processes of Pants, `PID COMMAND`. Raises StoresError if nobody can say."""
+    """Processes of Pants, `PID COMMAND`. Raises StoresError if `ps` fails."""
     try:
         done = subprocess.run(
             ["ps", "-axo", "pid=,command="], stdout=subprocess.PIPE, check=True, text=True
@@ -112,7 +112,7 @@ def running_pants() -> list[str]:
 
 
 def remove(store: Store) -> None:
-    """Out of the way at once, then bit by bit: nobody meets half a store."""
+    """Rename first, then delete: nothing ever finds half a store."""
     doomed = store.path.with_name(f"{_DOOMED}{store.path.name}-{os.getpid()}")
     store.path.rename(doomed)
     shutil.rmtree(doomed)
