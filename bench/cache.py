@@ -45,6 +45,7 @@ from comparison.growth import Growth, Step, bars, document, table, verdicts
 from comparison.processes import CommandFailed, measure
 from comparison.subjects import Generated, Subject, ThisRepository
 from comparison.workspaces import SURROUNDINGS, share_wheel_caches
+from support.cache_builds import remote_cache_settings
 from support.cache_server import CacheServer, make_python
 from support.clones import REPOSITORY, builder_environment
 from support.ports import free_port
@@ -55,7 +56,7 @@ STEPS: Final = ("fill", "local", "line", "remote", "cold", "down")
 _STOP_S: Final = 30.0
 
 
-class Clone:
+class CachedClone:
     """A clone of `subject` with its own home; caches: the shared wheel caches."""
 
     def __init__(self, folder: Path, launcher: Path, caches: Path, subject: Subject) -> None:
@@ -78,7 +79,10 @@ class Clone:
     @contextlib.contextmanager
     def daemon(self, cache: str | None) -> Iterator[int]:
         """A daemon whose builds use the cache at HOST:PORT, or none. Raises CommandFailed."""
-        self._use(cache)
+        for name in remote_cache_settings(""):
+            self._environment.pop(name, None)
+        if cache is not None:
+            self._environment |= remote_cache_settings(cache)
         self._measure("--version")
         pid = int(next(self.root.glob(".pids/*/pantsd/pid")).read_text())
         try:
@@ -89,21 +93,6 @@ class Clone:
             end = time.monotonic() + _STOP_S
             while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
                 time.sleep(0.1)
-
-    def _use(self, cache: str | None) -> None:
-        settings = {
-            "PANTS_REMOTE_STORE_ADDRESS": f"grpc://{cache}",
-            "PANTS_REMOTE_INSTANCE_NAME": "main",
-            "PANTS_REMOTE_CACHE_READ": "true",
-            "PANTS_REMOTE_CACHE_WRITE": "true",
-            "PANTS_REMOTE_CACHE_RPC_TIMEOUT_MILLIS": "10000",
-            "PANTS_SESSION_END_TASKS_TIMEOUT": "120.0",
-        }
-        for name, value in settings.items():
-            if cache is None:
-                self._environment.pop(name, None)
-            else:
-                self._environment[name] = value
 
     def _measure(self, *arguments: str, daemon: int | None = None) -> Step:
         report = self._folder / "report.json"
@@ -164,8 +153,8 @@ def measure_all(
     steps: dict[str, Step] = {}
     made: list[dict[str, str]] = []
 
-    def clone(*place: str) -> Clone:
-        return Clone(folder.joinpath(*place), launcher, folder / "caches", subject)
+    def clone(*place: str) -> CachedClone:
+        return CachedClone(folder.joinpath(*place), launcher, folder / "caches", subject)
 
     def add(name: str, step: Step) -> None:
         steps[name] = step

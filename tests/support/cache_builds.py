@@ -21,6 +21,18 @@ BOUND_S: Final = 900.0
 """Time limit of a build, whatever its cache does, in seconds."""
 
 
+def remote_cache_settings(address: str) -> dict[str, str]:
+    """Variables with which Pants reads and writes the cache at HOST:PORT."""
+    return {
+        "PANTS_REMOTE_STORE_ADDRESS": f"grpc://{address}",
+        "PANTS_REMOTE_INSTANCE_NAME": "main",
+        "PANTS_REMOTE_CACHE_READ": "true",
+        "PANTS_REMOTE_CACHE_WRITE": "true",
+        "PANTS_REMOTE_CACHE_RPC_TIMEOUT_MILLIS": "10000",
+        "PANTS_SESSION_END_TASKS_TIMEOUT": "120.0",
+    }
+
+
 @dataclass(frozen=True)
 class Build:
     """One run of Pants. counters: Pants' own; sha256: of the executable, None without one."""
@@ -117,14 +129,7 @@ class Workplace:
         if self._caches is not None:
             environment["PANTS_NAMED_CACHES_DIR"] = str(self._caches)
         if cache is not None:
-            environment |= {
-                "PANTS_REMOTE_STORE_ADDRESS": f"grpc://{cache}",
-                "PANTS_REMOTE_INSTANCE_NAME": "main",
-                "PANTS_REMOTE_CACHE_READ": "true",
-                "PANTS_REMOTE_CACHE_WRITE": "true",
-                "PANTS_REMOTE_CACHE_RPC_TIMEOUT_MILLIS": "10000",
-                "PANTS_SESSION_END_TASKS_TIMEOUT": "120.0",
-            }
+            environment |= remote_cache_settings(cache)
         return environment | {f"PANTS_{name.upper()}": value for name, value in settings.items()}
 
 

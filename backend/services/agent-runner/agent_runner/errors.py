@@ -16,10 +16,6 @@ class ConfigurationError(AgentRunnerError):
     kind = ErrorType.CONFIGURATION
 
 
-class InvalidInput(AgentRunnerError):
-    kind = ErrorType.INVALID_INPUT
-
-
 class ThreadNotFound(AgentRunnerError):
     kind = ErrorType.THREAD_NOT_FOUND
 

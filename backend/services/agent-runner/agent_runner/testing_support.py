@@ -32,8 +32,6 @@ CLOUD = {
     "AGENT_RUNNER_OAUTH_CLIENT_SECRET": "very-secret-0123",
 }
 
-SERVICE_ROOT = Path(__file__).resolve().parents[1]
-
 
 def settings_of(monkeypatch: pytest.MonkeyPatch, values: Mapping[str, str]) -> Settings:
     """Settings from exactly these variables."""
