@@ -19,15 +19,9 @@ from pants.core.goals.package import (
 )
 from pants.core.target_types import FilesGeneratorTarget, FileTarget, RelocatedFiles
 from pants.core.util_rules import adhoc_binaries, archive, system_binaries
+from pants.engine import fs
 from pants.engine.addresses import Address
-from pants.engine.fs import (
-    CreateDigest,
-    Digest,
-    DigestContents,
-    Directory,
-    FileContent,
-    SymlinkEntry,
-)
+from pants.engine.fs import CreateDigest, Digest, DigestContents, FileContent, SymlinkEntry
 from pants.engine.internals.scheduler import ExecutionError
 from pants.engine.platform import Platform
 from pants.engine.rules import Get, QueryRule, collect_rules, rule
@@ -46,10 +40,6 @@ LOCAL = PANTS_PLATFORMS[Platform.create_for_localhost().value].name
 DEPS = [{"name": "dep", "version": "1", "license": "MIT"}]
 NOTICES = [{"name": "dep", "version": "1", "texts": [{"file": "LICENSE", "text": "mit"}]}]
 
-# ---------------------------------------------------------------------------------------------
-# A packager as anyone could write it: builds the files that its field lists
-# ---------------------------------------------------------------------------------------------
-
 
 class FakeFilesField(StringField):
     alias = "files"
@@ -59,7 +49,7 @@ class FakeFilesField(StringField):
 class FakePackageTarget(Target):
     alias = "fake_package"
     core_fields = (*COMMON_TARGET_FIELDS, FakeFilesField, OutputPathField)
-    help = "A package for tests."
+    help = "A packager for tests: it builds the files that its field lists."
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ async def build_fake_package(field_set: FakePackageFieldSet) -> BuiltPackage:
         CreateDigest(
             SymlinkEntry(file["path"], file["link"])
             if "link" in file
-            else Directory(file["path"])
+            else fs.Directory(file["path"])
             if "content" not in file
             else FileContent(
                 file["path"], file["content"].encode(), is_executable=file.get("executable", False)
@@ -113,9 +103,6 @@ def _program(
     if notices is not None:
         files.append({"path": path + ".notices.json", "content": json.dumps(notices)})
     return files
-
-
-# ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -343,9 +330,8 @@ def test_times_follow_the_option_and_nothing_else_does(rule_runner: RuleRunner) 
     rule_runner.write_files({"app/BUILD": _package("app", _program()) + ARCHIVE.format("")})
     default = _build(rule_runner).only_archive()[1]
     renamed = _build(rule_runner, options=["--release-version=v1"]).only_archive()[1]
-    later = _build(rule_runner, options=["--release-source-date-epoch=1700000000"]).only_archive()[
-        1
-    ]
+    options = ["--release-source-date-epoch=1700000000"]
+    later = _build(rule_runner, options=options).only_archive()[1]
     assert default == renamed
     assert default != later
     with tarfile.open(fileobj=io.BytesIO(later)) as opened:
@@ -364,9 +350,6 @@ def test_pants_can_print_the_help_of_every_field() -> None:
 
 # ---------------------------------------------------------------------------------------------
 # Mistakes: each message names the target or the option, the field and the remedy
-# ---------------------------------------------------------------------------------------------
-
-
 def _says(message: str, *words: str) -> None:
     for word in words:
         assert word in message, message
