@@ -196,10 +196,10 @@ def render_markdown(project: Project, ledger: Ledger, picture: str) -> str:
     lines = [
         "# Build metrics",
         "",
-        "Made by `./pants run build_rules/release:cli -- ledger`; do not edit. “–”: not",
-        "measured. Archive: what is downloaded. Executable: what the archive unpacks to. Bundle:",
-        "what the executable unpacks to when it starts. Build, cold: `./pants package` without any",
-        "cache; cached: after a change of the program's own code. Start: until the first message.",
+        "Made by `./pants run build_rules/release:cli -- ledger`; do not edit. “–”: not measured.",
+        "Archive: the download. Executable: what the archive unpacks to. Bundle: what the executable",
+        "unpacks to when it starts. Build, cold: `./pants package` without any cache; cached: after a",
+        "change of the program's own code. Start: until the first message.",
         "",
         f"![Archive sizes by release]({picture})",
     ]
