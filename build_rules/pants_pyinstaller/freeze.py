@@ -470,7 +470,7 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
     if mode == contract.ONE_FILE:
         chunks, sidecars = await MultiGet(
             Get(Digest, DigestSubset(digest, PathGlobs([f"{contract.CHUNKS}/*"]))),
-            Get(Digest, DigestSubset(digest, PathGlobs(["*"]))),
+            Get(Digest, DigestSubset(digest, PathGlobs(["*", f"!{contract.CHUNKS}"]))),
         )
         joined = await Get(ProcessResult, Process, _join(chunks, contract.CHUNKS, executable))
         digest = await Get(Digest, MergeDigests([joined.output_digest, sidecars]))

@@ -80,7 +80,8 @@ def test_the_page_s_files_and_commands_make_its_program(
     )
     (expected,) = blocks(PAGE, "text")
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, expected, "")
-    assert (repository / "dist/hello/hello.manifest.json").is_file()
+    beside = {path.name for path in (repository / "dist/hello").iterdir()}
+    assert beside == {"hello", "hello.manifest.json", "hello.notices.json"}
     stranger.run("pants explain-binary --page hello:hello", repository)
     page = (repository / "dist/hello/hello.explanation.html").read_text("utf-8")
     assert "<title>hello:hello: what is inside</title>" in page
