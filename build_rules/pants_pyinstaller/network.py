@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
+from pants.engine.fs import CreateDigest, Digest, FileContent
+from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 from pants.option.global_options import GlobalOptions
-from pants.util.frozendict import FrozenDict
+from pants.util.logging import LogLevel
+
+DIRECTORY = ".network"
+"""Where a process has the settings' cache in its sandbox."""
 
 NO_WHEEL = ("no usable wheels", "no wheel with a matching", "no wheels with a matching")
 """What uv writes when a distribution has no wheel for the target."""
@@ -22,31 +28,61 @@ _UNREACHABLE = (
 )
 _HASHES = ("hash mismatch", "do not match the hash", "must have a hash")
 _UNKNOWN = ("was not found in the package registry", "there is no version of")
-_VARIABLES = tuple(
+# A proxy's address may hold a password.
+_NOTE = (
+    f"umask 077; cat settings > {DIRECTORY}/new.$$ && mv -f {DIRECTORY}/new.$$ {DIRECTORY}/settings"
+)
+_PROXIES = tuple(
     spelling
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
     for spelling in (name, name.lower())
 )
 
 
-@dataclass(frozen=True)
-class NetworkVariables:
-    """The caller's proxies and certificate authorities, as environment variables for uv."""
+CACHE = "pyinstaller_network"
+"""The name of the append-only cache that holds the settings, for `append_only_caches`."""
 
-    values: FrozenDict[str, str]
+USE = f"if [ -r {DIRECTORY}/settings ]; then . ./{DIRECTORY}/settings; fi\n"
+"""What a shell's script begins with to have the settings."""
+
+VARIABLES = (*_PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True)
+class Network:
+    """That the caller's proxies and certificate authorities lie in the cache, as exported variables.
+
+    They are no part of a process's key: what is installed is what the lock's hashes say, whatever
+    the way there. So another proxy or certificate installs nothing anew.
+    """
 
 
 @rule
-async def network_variables(options: GlobalOptions) -> NetworkVariables:
-    found = await Get(
-        EnvironmentVars, EnvironmentVarsRequest((*_VARIABLES, "SSL_CERT_FILE", "SSL_CERT_DIR"))
-    )
+async def note_network(options: GlobalOptions) -> Network:
+    found = await Get(EnvironmentVars, EnvironmentVarsRequest(VARIABLES))
     values = dict(found)
     if options.ca_certs_path:
         values["SSL_CERT_FILE"] = options.ca_certs_path
     elif not values.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}:
         values["UV_SYSTEM_CERTS"] = "true"
-    return NetworkVariables(FrozenDict(sorted(values.items())))
+    text = "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in sorted(values.items())
+    )
+    settings = await Get(Digest, CreateDigest([FileContent("settings", text.encode())]))
+    await Get(
+        ProcessResult,
+        Process(
+            ("/bin/sh", "-c", _NOTE),
+            input_digest=settings,
+            env={"PATH": "/usr/bin:/bin"},
+            append_only_caches={CACHE: DIRECTORY},
+            description="Note the network's settings",
+            level=LogLevel.DEBUG,
+            # The caller's settings are read in each run, and other repositories write theirs.
+            cache_scope=ProcessCacheScope.PER_SESSION,
+        ),
+    )
+    return Network()
 
 
 def install_hint(output: str, target: str, glibc_floor: str = "") -> str:

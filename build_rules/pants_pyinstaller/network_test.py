@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from pants.engine.process import Process, ProcessCacheScope, ProcessResult
+from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from pants_pyinstaller.network import install_hint
+from pants_pyinstaller import network
+from pants_pyinstaller.network import Network, install_hint
 
 FETCH = (
     "error: Failed to fetch: https://index.example/simple/idna/\n  cause: error sending request\n"
@@ -56,3 +60,30 @@ def test_the_cause_is_named_with_a_remedy(output: str, said: str) -> None:
     hint = install_hint(output, "Python 3.13.0 on linux-amd64")
     assert re.search(said, hint), hint
     assert ("needs a wheel" in hint) == ("needs a wheel" in said)
+
+
+def test_a_process_has_the_caller_s_settings_and_they_are_not_in_its_key(tmp_path: Path) -> None:
+    runner = RuleRunner(
+        rules=[
+            *network.rules(),
+            QueryRule(Network, []),
+            QueryRule(ProcessResult, [Process]),
+        ],
+        bootstrap_args=[f"--named-caches-dir={tmp_path}"],
+    )
+    probe = Process(
+        ("/bin/sh", "-c", f'{network.USE}echo "$HTTPS_PROXY $SSL_CERT_FILE $UV_SYSTEM_CERTS"'),
+        append_only_caches={network.CACHE: network.DIRECTORY},
+        description="Show the settings",
+        cache_scope=ProcessCacheScope.PER_SESSION,
+    )
+    for options, environment, expected in (
+        ((), {"HTTPS_PROXY": "http://it's:1"}, "http://it's:1  true\n"),
+        ((), {"SSL_CERT_FILE": "/ca.pem"}, " /ca.pem \n"),
+        (("--ca-certs-path=/corp.pem",), {"SSL_CERT_FILE": "/ca.pem"}, " /corp.pem \n"),
+    ):
+        runner.set_options(options, env=environment)
+        runner.request(Network, [])
+        assert runner.request(ProcessResult, [probe]).stdout.decode() == expected
+    (noted,) = tmp_path.rglob("settings")
+    assert noted.stat().st_mode & 0o077 == 0

@@ -37,7 +37,7 @@ class Toolchain:
     env      the environment of its programs
     wheels   uv's arguments that say for which Python and platform wheels are taken; `{glibc}`
              stands for what wheels may need, see `wheels.GLIBC_LEVELS`
-    python   a CPython of the same minor version that runs on this machine, for uv and Pex
+    python   a CPython of the same minor version that runs on this machine, for uv
     mounts   inputs that every program needs beside its own, by their path in the sandbox
     files    the same for small ones, copied into the sandbox
     caches   append-only caches that `command` uses: name to path in the sandbox

@@ -19,9 +19,10 @@ from pants.engine.process import FallibleProcessResult, Process
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
 
+from pants_pyinstaller import network
 from pants_pyinstaller.errors import FreezeError, require_success
 from pants_pyinstaller.lockfiles import Requirements
-from pants_pyinstaller.network import NO_WHEEL, NetworkVariables, install_hint
+from pants_pyinstaller.network import NO_WHEEL, Network, install_hint
 from pants_pyinstaller.subsystem import REMOTE_FIRST_MS, PyInstaller, Uv
 from pants_pyinstaller.toolchain import Host, Toolchain
 
@@ -149,14 +150,16 @@ async def install_requirements(
     pyinstaller: PyInstaller,
     repos: PythonRepos,
     environment: SubprocessEnvironmentVars,
-    network: NetworkVariables,
+    _network: Network,
 ) -> Wheels:
     requirements = request.requirements
     if not requirements.names:
         return Wheels(EMPTY_DIGEST)
     choices = wheel_arguments(request.wheels, pyinstaller.glibc_floor)
     venv = await Get(VenvPex, PexRequest, uv.to_pex_request())
-    env = {**environment.vars, **network.values, "UV_NO_PROGRESS": "1"}
+    caller = environment.vars.items()
+    env = {name: value for name, value in caller if name not in network.VARIABLES}
+    env["UV_NO_PROGRESS"] = "1"
     if request.built:  # a compiler and what it calls
         env["PATH"] = ":".join(pyinstaller.search_path)
     if pyinstaller.macos_floor:
@@ -176,7 +179,7 @@ async def install_requirements(
                     *("--requirement", requirements.path),
                 ),
                 input_digest=requirements.digest,
-                append_only_caches={"pyinstaller_uv": _CACHE},
+                append_only_caches={"pyinstaller_uv": _CACHE, network.CACHE: network.DIRECTORY},
                 extra_env=env,
                 output_directories=(_TARGET,),
                 description=request.description,
@@ -189,7 +192,11 @@ async def install_requirements(
         Process,
         replace(
             processes[0],
-            argv=("/bin/sh", "-c", first_that_has_wheels(one.argv for one in processes)),
+            argv=(
+                "/bin/sh",
+                "-c",
+                network.USE + first_that_has_wheels(one.argv for one in processes),
+            ),
             remote_cache_speculation_delay_millis=REMOTE_FIRST_MS,
         ),
     )

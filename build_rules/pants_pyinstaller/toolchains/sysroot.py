@@ -157,7 +157,7 @@ async def find_sysroot_toolchain(
             f"{request.interpreter_constraints} does not allow."
         )
     minor = ".".join(version.split(".")[:2])
-    # uv and Pex take their Python's version for the target's, but for the patch level.
+    # uv takes its Python's version for the target's, but for the patch level.
     python = await Get(PythonExecutable, InterpreterConstraints([f"=={minor}.*"]))
     qemu = await Get(Qemu, QemuRequest(machine.qemu, python.path))
     fetcher, launcher = await MultiGet(
