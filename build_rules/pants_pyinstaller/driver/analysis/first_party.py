@@ -143,7 +143,8 @@ def compile_script(text: bytes, dest: str, path: str, optimize: int = 0) -> tupl
     :raises DriverError: as ``compile_own``.
     """
     code, result = compile_own(text, dest, path, optimize)
-    return marshal.dumps(code), Source("__main__", "module", "", "", b"", result)
+    named = frozenset(scan.constants(code))
+    return marshal.dumps(code), Source("__main__", "module", "", "", b"", result, named, text)
 
 
 def resolve_imports(

@@ -108,7 +108,8 @@ def failures(
 ) -> tuple[list[Difference], dict[str, runs.Outcome]]:
     """Differences among ``names``, which failed frozen, after importing them unfrozen; and those that fail there too.
 
-    Imports in one process influence each other, so what differs is tried once more, each in a separate process.
+    Imports in one process influence each other, so what differs is tried once more in a separate process: one module
+    for each pair of outcomes, since one missing file may fail hundreds of modules in one way.
     """
     alike: dict[str, runs.Outcome] = {}
     if not names:
@@ -116,15 +117,22 @@ def failures(
     command = runs.unfrozen_command(layers.layer_path, layers.layer, site, roots, work)
     unfrozen = runs.run(command, runs.Job(names, record=False), os.path.realpath(site), work)
     found = []
+    confirmed: set[tuple[object, ...]] = set()
     for name in names:
-        if same(frozen.outcomes[name].error, unfrozen.outcomes[name].error):
-            alike[name] = unfrozen.outcomes[name]
+        pair = frozen.outcomes[name], unfrozen.outcomes[name]
+        if same(pair[0].error, pair[1].error):
+            alike[name] = pair[1]
+            continue
+        way = tuple((item.error, tuple(item.where)) for item in pair)
+        if way in confirmed:
+            found.append(explain(name, pair[1], pair[0]))
             continue
         alone = runs.Job([name], record=False)
         one = runs.run(frozen_command, alone, "", work).outcomes[name]
         other = runs.run(command, alone, os.path.realpath(site), work).outcomes[name]
         if not same(one.error, other.error) and one.error is not None:
             found.append(explain(name, other, one))
+            confirmed.add(way)
         elif one.error is not None:
             alike[name] = other
     return found, alike
