@@ -87,5 +87,5 @@ def test_a_certificate_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="cannot be read"):
         read_tls(file, file)
     file.write_text("-----BEGIN CERTIFICATE-----\n")
-    with pytest.raises(CacheError, match="no certificate and its private key"):
+    with pytest.raises(CacheError, match="not a certificate and its private key"):
         read_tls(file, file)
