@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from support.stranger import Stranger
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def wheel() -> Path:
+    folder = "dist/backend-wheel"  # Pants writes nowhere else than below the repository
+    shutil.rmtree(REPOSITORY / folder, ignore_errors=True)
     subprocess.run(
         [
             *("./pants", "--no-pantsd", "--tag=['backend-wheel']", f"--pants-distdir={folder}"),
@@ -25,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
         timeout=1800,
     )
-    (found,) = folder.glob("*.whl")
+    (found,) = (REPOSITORY / folder).glob("*.whl")
     return found
 
 
