@@ -86,7 +86,7 @@ def measured(entry: Entry, folder: Path) -> Result | None:
         except subprocess.TimeoutExpired:
             reason = f"was not built within {entry.timeout_s} s"
         finally:
-            process.terminate()  # it ends the program that it runs, which has a session of its own
+            process.terminate()  # it ends the program that it runs, which has its own session
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_S)
             end(process.pid)

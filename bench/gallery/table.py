@@ -130,7 +130,7 @@ def row(entry: Entry, result: Result) -> list[str]:
 
 
 def versions(entry: Entry, result: Result) -> str:
-    """What is said after the title: the version, or names and versions of several distributions."""
+    """What follows the title: the version, or names and versions of several distributions."""
     known = [name for name in entry.shown if result.versions.get(name)]
     if len(entry.shown) == 1:
         return "".join(f" {result.versions[name]}" for name in known)

@@ -16,7 +16,7 @@ except ImportError:
     )
 
 LOCKFILE_RULES_TYPE: Any
-"""What a tool with a lock of its own says of the rules that make it; of no meaning since 2.18."""
+"""What a tool with its own lock says of the rules that make it; without meaning since 2.18."""
 try:
     from pants.backend.python.subsystems.python_tool_base import (  # type: ignore[attr-defined,unused-ignore]
         LockfileRules,

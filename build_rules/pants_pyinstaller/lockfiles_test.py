@@ -1,4 +1,4 @@
-"""Which requirements a resolve gives a freeze, and what is said where it gives none."""
+"""Which requirements a resolve gives a freeze, and the message where it gives none."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ def install_hint(output: str, target: str, glibc_floor: str = "") -> str:
 
     if tells(_TLS):
         return (
-            "The index's TLS certificate is not trusted. If your network has a certificate authority "
-            "of its own, name its PEM file in [GLOBAL].ca_certs_path or in the variable SSL_CERT_FILE."
+            "The index's TLS certificate is not trusted. If your network has its own certificate "
+            "authority, name its PEM file in [GLOBAL].ca_certs_path or in the variable SSL_CERT_FILE."
         )
     if tells(NO_WHEEL):
         return (

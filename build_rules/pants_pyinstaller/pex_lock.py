@@ -97,7 +97,7 @@ def _pins(text: str, environment: Mapping[str, str]) -> list[Pin]:
             )
         entry = locked[name]
         found[name] = _pin(name, entry)
-        # The base is one of its own: a second reference may add an extra and nothing else.
+        # The base is a requirement too: a second reference may add an extra and nothing else.
         for extra in ("", *sorted(requirement.extras)):
             if (name, extra) not in done:
                 done.add((name, extra))

@@ -134,7 +134,7 @@ class PyInstaller(Subsystem):
 
 
 class Uv(PythonToolBase):
-    options_scope = "pyinstaller-uv"  # Pants 2.32 has a [uv] of its own
+    options_scope = "pyinstaller-uv"  # Pants 2.32 has its own [uv]
     name = "uv"
     help = "Installs a resolve's wheels for freezing; checks every file against the lock's hashes."
 

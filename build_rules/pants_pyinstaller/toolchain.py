@@ -79,7 +79,7 @@ class NativeToolchainRequest(ToolchainRequest):
 
 @dataclass(frozen=True)
 class SysrootToolchainRequest(ToolchainRequest):
-    """Another architecture's Linux in a root directory of its own, run by qemu."""
+    """Another architecture's Linux in its own root directory, run by qemu."""
 
 
 @dataclass(frozen=True)

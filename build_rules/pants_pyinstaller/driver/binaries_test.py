@@ -148,7 +148,7 @@ def test_certificates_are_found_on_another_distribution(
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX")
 @one_file_alone
 def test_full_temporary_directory_is_said(program: Path) -> None:
-    # A file-size limit fails a write as a full disk does, and needs no file system of its own.
+    # A file-size limit fails a write as a full disk does, without a file system to mount.
     done = subprocess.run(
         ["/bin/sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\"", program],
         env={},

@@ -284,7 +284,7 @@ def _module_not(graph: Graph, name: str, position: int) -> dict[str, Any]:
     if is_under(name, document.shadowed):
         top = name.partition(".")[0]
         return {
-            "because": f"the application has a module {top} of its own, which stands first on sys.path",
+            "because": f"the application has its own module {top}, which stands first on sys.path",
             "remedy": "rename the application's module",
         }
     dropped = [row for row in document.dropped if row[1] == name]

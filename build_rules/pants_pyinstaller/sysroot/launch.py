@@ -1,10 +1,10 @@
-"""Runs a program in a root directory of its own, by qemu where it is of another architecture.
+"""Runs a program in its own root directory, by qemu where it is of another architecture.
 
     PYTHON -I -S launch.py --sysroot DIR [--qemu FILE --machine aarch64] [--show DIR ...] -- PROGRAM ...
 
 The program sees the sysroot as `/`, the caller's working directory as `/w` and as its own, the
 targets of that directory's symlinks (a build sandbox's shared inputs and caches) and what `--show`
-names at their own places, and a `/tmp` of its own. Arguments, standard streams, the network,
+names at their own places, and its own `/tmp`. Arguments, standard streams, the network,
 SIGINT, SIGTERM, SIGHUP and the exit code are passed on; an end by signal N is the exit code 128 + N.
 
 Everything that this changes lives in user, mount and PID namespaces of one process. When that ends,
@@ -141,7 +141,7 @@ def _register(machine: str, qemu: str) -> None:
 
 
 def _attempt(way: str, machine: str, qemu: str) -> str | None:
-    """Try a way in a process of its own; returns why it doesn't work, or None."""
+    """Try a way in its own process; returns why it doesn't work, or None."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -178,7 +178,7 @@ def choose_way(machine: str, qemu: str) -> str:
     """
     problems = []
     for way, needed in (
-        (PRIVATE, "a user namespace with a binfmt_misc of its own (Linux 6.7 or newer)"),
+        (PRIVATE, "a user namespace with its own binfmt_misc (Linux 6.7 or newer)"),
         (HOST, f"the host's own handler qemu-{machine}, with the F flag"),
         (REGISTER, "a handler that is made on the host, by root"),
     ):
@@ -260,7 +260,7 @@ def make_root(sysroot: str, work: str, temporary: str, shown: list[str]) -> str:
     _mount("tmpfs", f"{root}/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
     try:
         _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV)
-    except LaunchError:  # a container that hides parts of its own
+    except LaunchError:  # a container that hides parts of itself
         _mount("/proc", f"{root}/proc", None, _MS_BIND | _MS_REC)
     return root
 

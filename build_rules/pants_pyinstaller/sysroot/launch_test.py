@@ -27,7 +27,7 @@ time.sleep(600)
 
 @pytest.fixture
 def sysroot(tmp_path: Path) -> Path:
-    """A root with an /etc of its own; it shows the host's /usr."""
+    """A root with its own /etc; it shows the host's /usr."""
     root = tmp_path / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc/own").write_text("")

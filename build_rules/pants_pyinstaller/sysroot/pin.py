@@ -3,7 +3,7 @@
     ./pants run build_rules/pants_pyinstaller/sysroot/pin.py -- [--mirror ADDRESS]
 
 Debian's mirrors drop a package's file when a newer one supersedes it. This asks the machine's own
-apt, with a configuration of its own (nothing of the machine's packages is read or changed) and
+apt, with its own configuration (nothing of the machine's packages is read or changed) and
 Debian's signatures checked, and rewrites the pins beside this file. No address is written.
 """
 

@@ -1,4 +1,4 @@
-"""Runs a Windows program under Wine, in a prefix of its own that is gone when it ends:
+"""Runs a Windows program under Wine, in its own prefix that is gone when it ends:
 
     PYTHON -I wine_launch.py --cache FOLDER --system32 FOLDER [--pass-signals] -- PROGRAM.exe ARGUMENT...
 
@@ -7,7 +7,7 @@ made once into `--cache`, a folder that processes share, and each run gets its o
 there, with links to the rest. `--system32` holds DLLs for C:\\windows\\system32, some in the place of Wine's own.
 
 Nothing is left behind, whatever signal comes when. All that a run makes, a template too, is made in a place of its
-own, `FOLDER/run-*`. Before anything is in it a janitor is forked: a process in a session of its own, which no signal
+own, `FOLDER/run-*`. Before anything is in it a janitor is forked: a process in its own session, which no signal
 but SIGKILL reaches. It waits for the end of this process, of which the kernel tells it in any case; then it
 kills every process that has the place's prefix in its environment, as all of Wine's have, and removes the place. So
 there is one way to end, in order or by SIGKILL. Where the janitor was killed as well, or the machine went down, the

@@ -1,4 +1,4 @@
-"""What is said where Wine or the compiler is missing."""
+"""The messages where Wine or the compiler is missing."""
 
 from __future__ import annotations
 
