@@ -65,8 +65,8 @@ def keep(result: Result | None) -> None:
     if result is not None:
         results[result.name] = result
         write(KEPT, to_json(results))
-    changed = {entry.name for entry in out_of_date(results)} & set(results)
-    write(PAGE, page(ENTRIES, results, changed))
+    old = {entry.name for entry in out_of_date(results)}
+    write(PAGE, page(ENTRIES, {name: one for name, one in results.items() if name not in old}))
 
 
 def measured(entry: Entry, folder: Path) -> Result | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gallery.entries import Entry
@@ -67,15 +67,10 @@ file.
 """
 
 
-def page(
-    entries: Sequence[Entry], results: Mapping[str, Result], changed: Collection[str] = ()
-) -> str:
-    """The whole document. changed: names of programs that are not what they were when they ran."""
+def page(entries: Sequence[Entry], results: Mapping[str, Result]) -> str:
+    """The whole document."""
     shown = [results[entry.name] for entry in entries if entry.name in results]
     parts = [_HEAD, summary(entries, results), table(entries, results)]
-    old = [entry.title for entry in entries if entry.name in changed]
-    if old:
-        parts.append(f"The program or its lock has changed since it was run: {'; '.join(old)}.\n")
     found = differences(entries, results)
     if found:
         parts.append("## What differs\n\n" + "\n".join(found) + "\n")
@@ -112,7 +107,7 @@ def table(entries: Sequence[Entry], results: Mapping[str, Result]) -> str:
         else:
             waiting.append(entry.title)
     if waiting:
-        lines += ["", f"Not run yet: {'; '.join(waiting)}."]
+        lines += ["", f"Not run yet, or changed since: {'; '.join(waiting)}."]
     return "\n".join(lines) + "\n"
 
 

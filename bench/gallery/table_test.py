@@ -106,7 +106,7 @@ def test_the_page_shows_failures_and_what_was_not_run() -> None:
     text = page(entries, {"demo": result(one_file=FAILED, one_dir=FAILED)})
     assert "1.2 | DIFFERENT | DIFFERENT | same | WORSE | 3 (3), 3 | 0.0, 0.0, 2.0 |" in text
     assert "- **Demo**, one-file and one-dir: `exit status 1: ImportError: numpy`" in text
-    assert "Not run yet: Later." in text
+    assert "Not run yet, or changed since: Later." in text
     assert "Of the 1 programs that were run, 0 give" in text
     assert "and 1 do when plain" in text
     assert "2024-02-29, Linux x86_64, 2 cores, 8 GiB; Python 3.13." in text
@@ -129,12 +129,6 @@ def test_several_distributions_are_named_with_their_versions() -> None:
     entry = Entry("demo", "Demo with more", ("demo", "more"))
     several = dataclasses.replace(result(), versions={"demo": "1.2", "more": "3"})
     assert "main.py): demo 1.2, more 3 | same" in page([entry], {"demo": several})
-
-
-def test_a_result_of_another_program_is_told() -> None:
-    told = "The program or its lock has changed since it was run: Demo."
-    assert told in page([ENTRY], {"demo": result()}, {"demo"})
-    assert told not in page([ENTRY], {"demo": result()})
 
 
 @pytest.mark.parametrize(
