@@ -50,7 +50,7 @@ def test_a_connection_on_which_something_comes_stays(
     assert client.recv(5) == b"still"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux'")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which only Linux has")
 def test_nothing_stays_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     end_silent({("127.0.0.1", 1)})

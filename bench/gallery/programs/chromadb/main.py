@@ -1,4 +1,4 @@
-"""A collection on disk, queried by vector, by text and by metadata; an embedding function of its own."""
+"""A collection on disk, queried by vector, by text and by metadata, with its own embedding function."""
 
 import tempfile
 

@@ -54,8 +54,8 @@ def make_folders(layers: Layers, directory: str) -> None:
 def stage(layers: Layers, directory: str) -> None:
     """Make a one-dir bundle's files below ``directory`` without copying: hard links, else copies.
 
-    Hard links rather than symbolic ones: a program that resolves the path of its own file must not end up in the layer,
-    which holds files that the bundle lacks.
+    Hard links rather than symbolic ones: a program that resolves its `__file__` must not end up in the layer, which
+    holds files that the bundle lacks.
     """
     make_folders(layers, directory)
     made: set[str] = set()
