@@ -170,6 +170,7 @@ def namespace_plugins():
     "conf-space-two": {"conf_plugins/second.py": "NAME = 'second'\n"},
     "conf-table": {
         "conf_table/__init__.py": """
+import ast
 import importlib
 import pkgutil
 
@@ -194,6 +195,13 @@ def __getattr__(name):
         return importlib.import_module("." + "lazy", __name__).VALUE
     raise AttributeError(name)
 
+def run_script(text):
+    tree = ast.parse(text)
+    tree.body.insert(0, ast.Import(names=[ast.alias(name="conf_table.magic", asname="magic")]))
+    found = {}
+    exec(compile(ast.fix_missing_locations(tree), "script", "exec"), found)
+    return found["result"]
+
 def iterate():
     from conf_table import formats
     return sorted(
@@ -203,6 +211,7 @@ def iterate():
 """,
         "conf_table/fast.py": "VALUE = 'fast'\n",
         "conf_table/lazy.py": "VALUE = 'lazy'\n",
+        "conf_table/magic.py": "VALUE = 'magic'\n",
         "conf_table/parts/__init__.py": "",
         "conf_table/parts/deep.py": "class Thing:\n    VALUE = 'deep'\n",
         "conf_table/formats/__init__.py": "",

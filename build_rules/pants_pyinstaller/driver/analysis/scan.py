@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from . import import_hooks
 
-VERSION = 11
+VERSION = 12
 """Part of the cache key: raise it whenever a result changes."""
 
 
@@ -253,6 +253,8 @@ def scan_tree(source: bytes, code: CodeType) -> Scan:
 
 _EXECUTED = re.compile(rb"\b(?:exec|eval|compile)\s*\(")
 _STRING_IMPORT = re.compile(r"\bimport\s")
+_BUILT_IMPORT = re.compile(rb"\bast\b[\s\S]*\balias\s*\(")
+"""A syntax tree of an import statement, ``ast.alias("a.b")``, which is compiled later (into a user's script, say)."""
 
 
 _NAMED = re.compile(
@@ -262,7 +264,11 @@ _NAMED = re.compile(
 
 def _with_literals(result: Scan, code: CodeType, source: bytes) -> Scan:
     iterates = b"iter_modules" in source or b"walk_packages" in source
-    loads = b"import_module" in source or b"__import__" in source
+    loads = (
+        b"import_module" in source
+        or b"__import__" in source
+        or _BUILT_IMPORT.search(source) is not None
+    )
     if iterates or loads:
         tree = ast.parse(source)
         dynamic, prefixes, unresolved = _literal_imports(tree)
@@ -318,13 +324,21 @@ def _literal_imports(
     prefixes: list[str] = []
     unresolved: list[int] = []
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.args:
+        if not isinstance(node, ast.Call):
             continue
         function = node.func
         called = (
             function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         )
-        if called not in ("import_module", "__import__"):
+        if called == "alias":
+            given = [*node.args[:1], *(item.value for item in node.keywords if item.arg == "name")]
+            names += [
+                item.value
+                for item in given
+                if isinstance(item, ast.Constant) and isinstance(item.value, str)
+            ]
+            continue
+        if called not in ("import_module", "__import__") or not node.args:
             continue
         first = node.args[0]
         if isinstance(first, ast.Constant):

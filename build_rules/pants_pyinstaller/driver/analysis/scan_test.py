@@ -102,6 +102,17 @@ def test_literals_that_only_execution_imports() -> None:
     assert found.iterated == ("plugins",)
 
 
+def test_import_statements_built_as_syntax_trees() -> None:
+    found = _scan(
+        "import ast\n"
+        "def build():\n"
+        "    return ast.Import(names=[ast.alias(name='magic.first')]), ast.alias('magic.second', None)\n"
+    )
+    assert set(found.dynamic) == {"magic.first", "magic.second"}
+    assert found.loads
+    assert not _scan("def alias(name): ...\nalias('magic.third')\n").loads
+
+
 def test_flags_say_how_an_import_stands() -> None:
     text = b"import a\nif x:\n    import b\ntry:\n    import c\nexcept ImportError:\n    pass\ndef f():\n    import d\n"
     assert {item.name: flags.describe() for item, flags in scan.imports_with_flags(text)} == {

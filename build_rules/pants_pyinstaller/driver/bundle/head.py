@@ -69,7 +69,7 @@ def parts(
     for name in app.hooks:
         parts.append(archive.packed(name, "s", layers.own_script(name)))
     for name in layers.chosen.rthooks:
-        parts.append(archive.packed(name, "s", layers.script(layer.scripts[name])))
+        parts.append(_script(name, runtime.apart(layers.script(layer.scripts[name]))))
     parts += entry or entry_parts(app.entry, layers.own_script("entry"))
     parts.append(archive.plain("PYZ.pyz", "z", pyz_data))
     return parts

@@ -22,6 +22,9 @@ CA_FILES = (
 use)."""
 
 
+_GLOBALS = "{'__name__': '__main__', '__builtins__': __builtins__}"
+
+
 def hook(
     constants: Mapping[str, str],
     one_file: bool,
@@ -39,6 +42,7 @@ def hook(
     text = _call(
         "surroundings", constants.get("ca_file", ""), constants.get("ca_path", ""), CA_FILES
     )
+    text += _call("ending")
     if packed is not None:
         if packed.files:
             text += _call("unpacking", packed.modules, packed.files, packed.early)
@@ -57,6 +61,18 @@ def start(file: str, module: str = "", script: bool = False) -> str:
     :param script: children of multiprocessing execute the entry script, which the PYZ holds as ``__mp_main__``.
     """
     return _call("starting", file, module, script)
+
+
+def apart(code: bytes) -> str:
+    """Text of a script that runs a hook of PyInstaller's.
+
+    The bootloader runs all scripts in ``__main__``. A hook that leaves a function somewhere (``inspect``, ``pkgutil``)
+    would keep its globals, the program's then, until the interpreter ends, too late for what deletes its objects to
+    do anything. So each hook gets globals apart, as ours do in ``_call``.
+
+    :param code: marshalled.
+    """
+    return f"exec(__import__('marshal').loads({code!r}), {_GLOBALS})\n"
 
 
 class Packed:
@@ -84,4 +100,5 @@ def _call(name: str, *arguments: object) -> str:
     with open(path, encoding="utf-8") as file:
         text = file.read()
     values = ", ".join(repr(argument) for argument in arguments)
-    return f"{text}\n\n_pyi_{name}({values})\ndel _pyi_{name}\n"
+    call = f"type(_pyi_{name})(_pyi_{name}.__code__, {_GLOBALS})({values})"
+    return f"{text}\n\n{call}\ndel _pyi_{name}\n"

@@ -28,6 +28,13 @@ def _pyi_surroundings(ca_file, ca_path, ca_files):
             else:
                 del environ[name]
 
+    # An interpreter gives programs exit(), quit() and help(); the bootloader's does not run what adds them.
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+
     # OpenSSL looks for certificates where the building machine has them. Another distribution has them elsewhere.
     chosen = environ.get("SSL_CERT_FILE") or environ.get("SSL_CERT_DIR")
     found = (ca_file and os.path.isfile(ca_file)) or (

@@ -36,6 +36,7 @@ def main():
     fact("a backend by its format", lambda: conf_table.save("x.two"))
     fact("submodules, imported lazily", lambda: conf_table.lazy_value)
     fact("submodules, iterated", conf_table.iterate)
+    fact("an import put into a script", lambda: conf_table.run_script("result = magic.VALUE"))
     fact("own modules by a made name", lambda: backends.load("one").NAME)
     fact(
         "own modules, iterated",

@@ -52,6 +52,20 @@ def anchors(**environment):
             del os.environ[name]
 
 
+class Deleted:
+    def __del__(self):
+        print("deleted", os.getpid() > 0)
+
+
+def interrupted():
+    """Status and output of a program that Ctrl-C ends; what it wrote last is in its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "written")
+        status, output, _ = run(this_program("interrupted", path))
+        with open(path) as file:
+            return status, output, file.read()
+
+
 def main():
     fact("arguments", lambda: run(this_program("child", "a b", "", "é", "日本", "--x=1")))
     fact("by a link", lambda: linked("link"))
@@ -80,6 +94,9 @@ def main():
     fact("warning options", lambda: sys.warnoptions)
     fact("recursion", sys.getrecursionlimit)
     fact("exit handler", lambda: run(this_program("handlers")))
+    fact("ended by exit()", lambda: run(this_program("exit")))
+    fact("interrupted", interrupted)
+    fact("deleted at the end", lambda: run(this_program("deleted")))
 
 
 if __name__ == "__main__":
@@ -92,5 +109,16 @@ if __name__ == "__main__":
 
         atexit.register(print, "ended")
         print("began")
+    elif sys.argv[1] == "exit":
+        exit(3)
+    elif sys.argv[1] == "deleted":
+        kept = Deleted()
+    elif sys.argv[1] == "interrupted":
+        import signal
+
+        written = open(sys.argv[2], "w")  # noqa: SIM115 - the interpreter closes it
+        written.write("the whole")
+        print("began")
+        signal.raise_signal(signal.SIGINT)
     else:
         child()
