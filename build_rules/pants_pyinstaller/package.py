@@ -36,9 +36,9 @@ from pants.engine.target import AllTargets, InvalidFieldException
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
+from pants_pyinstaller.assembly import Assembled, AssembledRequest
 from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
 from pants_pyinstaller.driver import contract
-from pants_pyinstaller.freeze import Assembled, AssembledRequest
 from pants_pyinstaller.inputs import BinaryRequest, FreezeRequest, PyInstallerFieldSet
 from pants_pyinstaller.target_types import PyInstallerEntryPointField
 from pants_pyinstaller.toolchain import ChosenPlatforms, Host

@@ -9,6 +9,7 @@ from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 
 from pants_pyinstaller import (
+    assembly,
     build_info,
     exercises,
     freeze,
@@ -17,6 +18,7 @@ from pants_pyinstaller import (
     lockfiles,
     network,
     package,
+    proof,
     subsystem,
     tailor,
     toolchain,
@@ -29,6 +31,7 @@ from pants_pyinstaller.toolchains import native, sysroot, wine
 
 def rules() -> Iterable[Rule | UnionRule]:
     return [
+        *assembly.rules(),
         *build_info.rules(),
         *exercises.rules(),
         *explain_goal.rules(),
@@ -36,6 +39,7 @@ def rules() -> Iterable[Rule | UnionRule]:
         *freeze.rules(),
         *native.rules(),
         *package.rules(),
+        *proof.rules(),
         *inputs.rules(),
         *lockfiles.rules(),
         *network.rules(),

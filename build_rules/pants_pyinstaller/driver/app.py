@@ -24,10 +24,11 @@ from .analysis.distributions import normalize
 from .errors import DriverError
 from .outputs import App, OwnModule, Wanted
 from .progress import step
+from .proof import targets, view
 
 
 def run(request: contract.AppRequest) -> None:
-    """Write APP_SELECTION, APP_MODULES, APP_FILES/ and NOTES.
+    """Write APP_SELECTION, APP_MODULES, APP_FILES/ and NOTES, for a proof also APP_IMPORTS and APP_VIEW/.
 
     :raises DriverError: a source that does not compile, an unknown entry point, hidden import or distribution.
     """
@@ -74,6 +75,12 @@ def run(request: contract.AppRequest) -> None:
     selection.refuse_faults(layer, chosen)
     outputs.write(request.output, contract.APP_SELECTION, app)
     notes.write(request.output, imports.notes())
+    if request.proof:
+        found = targets.imported(first_party.without(sources, unfollowed), layer, app, request.site)
+        outputs.write(request.output, contract.APP_IMPORTS, found)
+        if view.allows(app, found.installs_hook):
+            place = os.path.join(request.output, contract.APP_VIEW)
+            view.write(request.output, roots, request.optimize, place)
     size = sum(layer.files[dest].size for dest in chosen.files)
     step(
         f"app: {len(app.modules)} first-party modules, {len(chosen.modules)} of {len(layer.names)} modules and "

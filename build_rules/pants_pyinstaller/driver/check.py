@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 
 from . import contract, notes, outputs
-from .analysis import first_party, import_hooks, own_imports, selection
+from .analysis import first_party, selection
 from .bundle import lazy, shape
 from .bundle.contents import load_layers
 from .errors import DriverError
@@ -33,50 +33,22 @@ class _Proof:
         self.known = outputs.read_trace(request.trace)
         self.found = Additions()
         self.layers = load_layers(request.layer, request.app, request.site)
-        sources, _ = first_party.read_sources(request.source_roots, 0)
-        own = {item.name for item in self.layers.app.modules}
-        sources = {name: item for name, item in sources.items() if name in own}
-        self.sources = first_party.without(sources, self.layers.app.unfollowed)
-        self.main = targets.main_module(self.layers.app.entry, self.sources)
-        start = self.main or self.layers.app.entry.called
-        self.imports = own_imports.Imports(self.sources, [start] if start else [], self.main)
-        self.names, self.attributes = targets.targets(
-            self.sources, self.layers, self.main, self.imports
-        )
+        self.imported = outputs.read_imports(request.app)
+        self.main = self.imported.main
+        self.imports = targets.imports(self.imported, request.source_roots)
+        self.own = self.imports.own
+        self.names = self.imported.names
         self.hooked: dict[str, str] | None = None
-        if self.installs_hook():
-            own = set(self.sources) - {self.main, self.layers.app.entry.called}
+        if self.imported.installs_hook:
+            own = set(self.own) - {self.main, self.layers.app.entry.called}
             self.add(self.as_sources(sorted(own)))
-
-    def installs_hook(self) -> bool:
-        """Whether what runs at the start, which no proof runs, installs an import hook that loads sources."""
-        index = self.layers.layer
-        owners = {index.nodes[index.number[name]].owner for name in index.import_hooks} - {-1}
-
-        def read(name: str) -> tuple[bytes, bool] | None:
-            source, node = self.sources.get(name), index.node(name)
-            if source is not None:
-                return source.text, source.kind == "package"
-            if node is None or node.owner not in owners:
-                return None
-            for dest in (f"{name.replace('.', '/')}/__init__.py", f"{name.replace('.', '/')}.py"):
-                path = os.path.join(self.request.site, *dest.split("/"))
-                if os.path.isfile(path):
-                    with open(path, "rb") as file:
-                        return file.read(), dest.endswith("__init__.py")
-            return None
-
-        if not owners and not any(item.scan.hooks for item in self.sources.values()):
-            return False
-        entry = self.layers.app.entry
-        return import_hooks.installs(self.main or entry.called, entry.function, read)
 
     def as_sources(self, names: Iterable[str]) -> Additions:
         """The named first-party modules as sources alone, for the import hook that loads them."""
-        found = [self.sources[name] for name in names if self.sources[name].dest.endswith(".py")]
+        found = {name: self.own[name] for name in names if self.own[name].dest.endswith(".py")}
         return Additions(
-            own_files={source.dest: source.path for source in found},
-            unpacked={source.name for source in found},
+            own_files={source.dest: source.path for source in found.values()},
+            unpacked=set(found),
         )
 
     def add(self, more: Additions) -> None:
@@ -93,11 +65,11 @@ class _Proof:
         )
         job = runs.Job(
             self.names,
-            self.attributes,
+            list(self.imported.attributes.items()),
             targets.versions(layers),
             targets.resources(layers),
             dynamic=True,
-            own=sorted(self.sources),
+            own=sorted(self.own),
         )
         return runs.run(self.command, job, "", self.work)
 
@@ -107,13 +79,14 @@ class _Proof:
         command = runs.unfrozen_command(
             self.request.layer, self.layers.layer, self.request.site, roots, self.work
         )
-        job = runs.Job(self.names, self.attributes, record=False, own=sorted(self.sources))
+        attributes = list(self.imported.attributes.items())
+        job = runs.Job(self.names, attributes, record=False, own=sorted(self.own))
         return runs.run(command, job, os.path.realpath(self.request.site), self.work)
 
     def missing(self, report: runs.Report) -> Additions:
         """What this run looked for in vain, although an ordinary environment has it."""
         modules, files = needs.needed(self.layers, report)
-        by_dest = {item.dest: item.path for item in self.sources.values() if item.path}
+        by_dest = {item.dest: item.path for item in self.own.values() if item.path}
         read = {dest: by_dest[dest] for dest in report.missed_files if dest in by_dest}
         askers = {name: report.missed_modules[name][1] for name in modules}
         found = Additions(modules, files, read, askers=askers)
@@ -141,6 +114,8 @@ class _Proof:
         for attempt in range(_ROUNDS):
             report = self.frozen()
             more = self.missing(report)
+            if self.request.reduced and (more.own_files or report.restarted):
+                raise runs.Reached(set(), "sources are read, or the executable starts itself")
             new = more.beyond(self.found)
             if not new:
                 break
@@ -152,7 +127,7 @@ class _Proof:
 
 
 def run(request: contract.CheckRequest) -> None:
-    """Write CHECK_RESULT, CHECK_FILES/ and NOTES.
+    """Write CHECK_RESULT, CHECK_FILES/ and NOTES, or CHECK_VOID alone.
 
     CHECK_RESULT is an ``outputs.Proved``; contents of its ``own_files`` are in CHECK_FILES.
 
@@ -160,10 +135,23 @@ def run(request: contract.CheckRequest) -> None:
         and it is not accepted in ``allow``.
     """
     shape.check_mode(request.mode)
-    allow = request.allow or {}
-    for name, reason in allow.items():
+    for name, reason in (request.allow or {}).items():
         if not reason.strip():
             raise DriverError(f"proof_allow: {name} needs a reason")
+    try:
+        _run(request)
+    except (runs.Reached, DriverError) as error:
+        if not request.reduced:
+            raise
+        # What the whole application does is not known yet; a message has to show its lines.
+        found = sorted(error.executed) if isinstance(error, runs.Reached) else []
+        what = error.reason if isinstance(error, runs.Reached) else "something differs"
+        outputs.write_json(request.output, contract.CHECK_VOID, {"executed": found})
+        step(f"check: {what}: repeated with {len(found) or 'all'} functions more")
+
+
+def _run(request: contract.CheckRequest) -> None:
+    allow = request.allow or {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
         try:
             proof = _Proof(request, work)
@@ -191,7 +179,7 @@ def run(request: contract.CheckRequest) -> None:
     accepted = {item["module"] for item in decided} | set(allow)
     differences = [item for item in differences if item.module not in accepted]
     differences.sort(
-        key=lambda item: item.module in proof.sources
+        key=lambda item: item.module in proof.own
     )  # the cause before who only imports it
     verdict.refuse_broken(proof.imports, proof.main, alike, allow)
     verdict.refuse(differences, report.faults, allow, layers.app.wanted.excludes, proof.imports)
@@ -213,7 +201,7 @@ def run(request: contract.CheckRequest) -> None:
         proof.found.unpacked,
         proof.found.askers,
     )
-    early = lazy.early_natives(layers, set(proof.sources), _requests(proof, report))
+    early = lazy.early_natives(layers, set(proof.own), _requests(proof, report))
     os.makedirs(request.output, exist_ok=True)
     for dest, path in layers.own_places.items():
         target = os.path.join(request.output, *added.own_files[dest].split("/"))

@@ -20,10 +20,16 @@ The way of the data (each arrow is an output directory handed on as an input dir
     site, tool ── layer ──┬── trace ───── app ── check ── exercise    (proof of the application)
                           └── pack ─────────────────────┴── assemble
 
+Between ``app`` and ``check`` stands APP_VIEW: the application without the bodies of functions that its imports do not
+execute. ``check`` takes it in place of the application; only where the outcome does not hold for the whole
+(CHECK_VOID) does it run again, on a view with the functions that were executed after all (``reduce``), then on the
+whole. So a change of what imports do not execute leaves the inputs of ``check`` as they are.
+
 * ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
 * ``pack``     the layer's files compressed for one-file executables (one-dir builds do not need it)
 * ``trace``    every module of the layer imported frozen; those that fail also unfrozen; dynamic imports recorded
 * ``app``      first-party modules compiled, and the selection of what this binary needs from the layer
+* ``reduce``   APP_VIEW anew, with functions that were found to be executed
 * ``check``    the application's imports, frozen and unfrozen, compared; modules found at run time join the selection
 * ``exercise`` the user's own programs, run unfrozen and frozen, compared; what they miss joins the selection
 * ``assemble`` the executable and its sidecars; the only program that sees ``build_info``
@@ -63,6 +69,7 @@ LAYER = "layer"
 PACK = "pack"
 TRACE = "trace"
 APP = "app"
+REDUCE = "reduce"
 CHECK = "check"
 EXERCISE = "exercise"
 ASSEMBLE = "assemble"
@@ -80,7 +87,12 @@ TRACE_RESULT = "trace.json"
 APP_SELECTION = "selection.json"
 APP_MODULES = "modules.bin"
 APP_FILES = "files"
+APP_IMPORTS = "imports.json"
+APP_VIEW = "view"
+VIEW_APP = "app"
+VIEW_SOURCES = "src"
 CHECK_RESULT = "check.json"
+CHECK_VOID = "void.json"
 CHECK_FILES = "files"
 EXERCISE_RESULT = "exercise.json"
 MANIFEST = "manifest.json"
@@ -209,6 +221,8 @@ class TraceRequest(Request):
 class AppRequest(Request):
     """Compile first-party modules and select from the layer (``app``): APP_SELECTION, APP_MODULES, APP_FILES/.
 
+    For a proof also APP_IMPORTS, and APP_VIEW/ (see ``ReduceRequest``) where the program allows it.
+
     :param layer, site, tool: as above; hooks of first-party modules see both directories.
     :param trace: output directory of ``trace``; None without a proof (then nothing is known of dynamic imports).
     :param source_roots: directories that hold first-party code, as on sys.path.
@@ -223,6 +237,7 @@ class AppRequest(Request):
     :param runtime_hooks: paths of the user's runtime hooks, in their order.
     :param data: files to add: destination in the bundle -> path in the sandbox.
     :param optimize: as in LayerRequest.
+    :param proof: whether a proof follows.
     :param address: of the target; errors of the program that are the build's fault name it.
     """
 
@@ -241,7 +256,27 @@ class AppRequest(Request):
     data: Dict[str, str] | None = None
     optimize: int = 0
     requirements: Tuple[str, ...] = ()
+    proof: bool = True
     address: str = ""
+
+
+@dataclass(frozen=True)
+class ReduceRequest(Request):
+    """Write the application without what its imports do not execute (``reduce``): VIEW_APP/, VIEW_SOURCES/.
+
+    The two stand for the application and its source roots in a CheckRequest with ``reduced``.
+
+    :param app: output directory of ``app``.
+    :param source_roots: as in AppRequest.
+    :param executed: identities of functions that keep their bodies, as CHECK_VOID names them.
+    :param optimize: as in LayerRequest.
+    """
+
+    app: str
+    output: str
+    source_roots: Tuple[str, ...]
+    executed: Tuple[str, ...] = ()
+    optimize: int = 0
 
 
 @dataclass(frozen=True)
@@ -249,8 +284,11 @@ class CheckRequest(Request):
     """Import what the application reaches, frozen, and compare with unfrozen (``check``): CHECK_RESULT.
 
     CHECK_RESULT names modules and files that the run needed and the selection lacked; ``assemble`` adds them.
+    CHECK_VOID is written in place of all results where ``reduced`` does not do: ``executed`` lists functions that have
+    to keep their bodies; without any the whole application has to be checked.
 
     :param layer, app, trace, tool, site: as above (the unfrozen side imports from ``site`` and ``source_roots``).
+    :param reduced: ``app`` and ``source_roots`` are a view, see ``ReduceRequest``.
     :param mode: ONE_FILE or ONE_DIR: what is proved has the shape that ships.
     :param pack: output directory of ``pack``; needed for ONE_FILE alone.
     :param allow: module name -> reason why a difference is accepted.
@@ -262,6 +300,7 @@ class CheckRequest(Request):
     tool: str
     output: str
     source_roots: Tuple[str, ...]
+    reduced: bool = False
     mode: str = ONE_DIR
     pack: str | None = None
     trace: str | None = None
@@ -283,6 +322,9 @@ class ExerciseRequest(Request):
     :param timeout: seconds that each run may take.
     :param network: exercises may use the network, not loopback alone.
     :param ignore: regular expression of what may differ in the output -> reason.
+    :param cache: append-only cache directory of earlier outcomes, or None.
+    :param inputs: fingerprint of all inputs but first-party ones, the interpreter and this driver included; "": an
+        earlier outcome is not used.
     """
 
     layer: str
@@ -301,6 +343,8 @@ class ExerciseRequest(Request):
     timeout: int = 120
     network: bool = False
     ignore: Dict[str, str] | None = None
+    cache: str | None = None
+    inputs: str = ""
 
 
 @dataclass(frozen=True)
@@ -362,6 +406,7 @@ REQUESTS: Dict[str, Type[Request]] = {
     PACK: PackRequest,
     TRACE: TraceRequest,
     APP: AppRequest,
+    REDUCE: ReduceRequest,
     CHECK: CheckRequest,
     EXERCISE: ExerciseRequest,
     ASSEMBLE: AssembleRequest,

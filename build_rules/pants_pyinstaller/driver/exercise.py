@@ -3,6 +3,8 @@
 What an unfrozen run uses of the lock, and what a frozen one looks for in vain although the lock has it, joins the
 selection, and the frozen runs are repeated. So an exercise that uses each feature once replaces a list of hidden
 imports. The last runs are of exactly what ships.
+
+Nothing runs where an earlier outcome holds: see ``proof.known_exercises``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from .bundle.contents import Layers, load_layers
 from .errors import DriverError
 from .outputs import Additions, Proved
 from .progress import step
-from .proof import exercise_compare, exercise_sides, needs
+from .proof import exercise_compare, exercise_sides, known_exercises, needs
 from .proof.exercise_sides import Seen
 
 _ROUNDS = 12
@@ -33,6 +35,15 @@ def run(request: contract.ExerciseRequest) -> None:
     """
     shape.check_mode(request.mode)
     ignored = exercise_compare.patterns(request.ignore or {})
+    known = known_exercises.Known(request)
+    outcome = known.find()
+    if outcome is not None:
+        os.makedirs(request.output, exist_ok=True)
+        for name, text in outcome.items():
+            with open(os.path.join(request.output, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        step("exercise: nothing has changed that the exercises execute: they do not run again")
+        return
     proved = outputs.read_check(request.check)
     dynamic = outputs.read_trace(request.trace)["dynamic"]
 
@@ -57,9 +68,11 @@ def run(request: contract.ExerciseRequest) -> None:
                 exercise_compare.refuse_failing(
                     program.name, side, "unfrozen", request.timeout, ignored
                 )
+            executed = set[str]().union(*(seen.functions for _, seen, _ in sides))
             found = Additions(*needs.used(layers, [seen for _, seen, _ in sides]))
             new = found.beyond(Additions())
             for attempt in range(_ROUNDS):
+                executed.update(*(seen.functions for _, seen in runs))
                 more = Additions(*needs.missed(layers, [seen for _, seen in runs]))
                 new += more.beyond(found)
                 found.join(more)
@@ -72,6 +85,7 @@ def run(request: contract.ExerciseRequest) -> None:
                 layers.refine(found, dynamic)
                 new = []
                 runs = _frozen(pool, stage, layers, proved.early)
+            executed.update(*(seen.functions for _, seen in runs))
         differences = [
             exercise_compare.difference(
                 program.name,
@@ -96,6 +110,7 @@ def run(request: contract.ExerciseRequest) -> None:
         messages.append(notes.note("accepted", f"output that matches {pattern}: {reason}"))
     notes.write(request.output, messages)
     outputs.write(request.output, contract.EXERCISE_RESULT, Proved(layers.chosen, added))
+    known.keep(executed, request.output, [contract.NOTES, contract.EXERCISE_RESULT])
     step(
         f"exercise: {len(stage.programs)} exercises do the same frozen as unfrozen, "
         f"{len(added.modules)} modules and {len(added.files)} files joined the selection"

@@ -96,6 +96,27 @@ class App:
 
 
 @dataclass
+class Imported:
+    """APP_IMPORTS: what a proof has to know of first-party sources besides their code.
+
+    :param main: the module that runs as ``__main__``, which a proof does not execute; "" for none.
+    :param start: modules that the program begins with.
+    :param names: what to import; ``attributes``: module -> attributes that import statements ask of it.
+    :param own: first-party module -> [kind, path below its source root], see ``first_party.Source``.
+    :param statements: module -> its import statements: the fields of ``own_imports.Statement`` but the first.
+    :param installs_hook: see ``import_hooks.installs``.
+    """
+
+    main: str
+    start: list[str]
+    names: list[str]
+    attributes: dict[str, list[str]]
+    own: dict[str, list[str]]
+    statements: dict[str, list[list[Any]]]
+    installs_hook: bool
+
+
+@dataclass
 class Additions:
     """What runs showed to be missing from a bundle.
 
@@ -148,7 +169,7 @@ def write_json(directory: str, name: str, content: Any) -> None:
         out.write("\n")
 
 
-def write(directory: str, name: str, result: App | Proved) -> None:
+def write(directory: str, name: str, result: App | Imported | Proved) -> None:
     """Write the result of a program into ``directory``."""
     write_json(directory, name, {"schema": contract.SCHEMA, **asdict(result)})
 
@@ -175,6 +196,11 @@ def read_app(directory: str) -> App:
     plain["selection"] = Selection(**plain["selection"])
     plain["modules"] = [OwnModule(**row) for row in plain["modules"]]
     return App(**plain)
+
+
+def read_imports(directory: str) -> Imported:
+    """APP_IMPORTS of ``directory``."""
+    return Imported(**_read(directory, contract.APP_IMPORTS))
 
 
 def read_trace(directory: str | None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ from pants_pyinstaller.explain import document, inventory, questions
 from pants_pyinstaller.explain.errors import ExplainError
 from pants_pyinstaller.explain.page import write
 from pants_pyinstaller.explain.request import DOCUMENT, RecordRequest
-from pants_pyinstaller.freeze import AppLayer, Check, Exercise, Packed
+from pants_pyinstaller.freeze import AppLayer, Packed
 from pants_pyinstaller.inputs import (
     SOURCES,
     BinaryRequest,
@@ -55,6 +55,7 @@ from pants_pyinstaller.inputs import (
 )
 from pants_pyinstaller.own_files import DRIVER_PREFIX, DriverSources
 from pants_pyinstaller.package import Executable
+from pants_pyinstaller.proof import Check, Exercise
 from pants_pyinstaller.toolchain import ChosenPlatforms
 
 _OUTPUT = "out"

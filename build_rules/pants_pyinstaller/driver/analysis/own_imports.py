@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import first_party, scan
@@ -88,18 +88,33 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
             yield from _executed(child)
 
 
+@dataclass(frozen=True)
+class Own:
+    """A first-party module.
+
+    :param kind: see ``first_party.Source``.
+    :param dest: path below its source root; ``path``: in the sandbox, "" where it has none there.
+    """
+
+    kind: str
+    dest: str
+    path: str
+
+
 class Imports:
     """The statements of all first-party modules, and what they reach.
 
+    :param of: module -> its statements.
     :param start: first-party modules that the program begins with.
-    :param main: the module that runs as ``__main__``, which the proof does not execute; "" for none.
     """
 
     def __init__(
-        self, sources: Mapping[str, first_party.Source], start: Iterable[str], main: str = ""
+        self,
+        own: Mapping[str, Own],
+        of: Mapping[str, Sequence[Statement]],
+        start: Iterable[str],
     ) -> None:
-        self.sources = sources
-        self.of = {name: statements(source, name != main) for name, source in sources.items()}
+        self.own, self.of = own, of
         self.certain = self._reach(start, certain=True)
         self.needed = self._reach(start, certain=False)
 
@@ -133,12 +148,14 @@ class Imports:
 
     def place(self, importer: str, name: str) -> str:
         """``file:line`` of the first statement of ``importer`` that names ``name``."""
-        tree = ast.parse(self.sources[importer].text)
+        module = self.own[importer]
+        with open(module.path, "rb") as file:
+            tree = ast.parse(file.read())
         tail = name.rpartition(".")[2]
         for node in ast.walk(tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                module = getattr(node, "module", None) or ""
+                base = getattr(node, "module", None) or ""
                 names = [alias.name for alias in node.names]
-                if tail in names or name in names or module == name:
-                    return f"{self.sources[importer].dest}:{node.lineno}"
-        return self.sources[importer].dest
+                if tail in names or name in names or base == name:
+                    return f"{module.dest}:{node.lineno}"
+        return module.dest

@@ -63,6 +63,7 @@ class Seen:
     files: set[str] = field(default_factory=set)
     distributions: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def unfrozen(stage: Stage, layers: Layers, program: Program) -> tuple[Side, Seen
     room = _room(stage, program, "unfrozen")
     site = os.path.realpath(stage.request.site)
     start = runs.unfrozen_start(stage.request.layer, layers.layer, site, [stage.own], room.work)
-    start += exercise_recorder.unfrozen(room.report, site)
+    start += exercise_recorder.unfrozen(room.report, site, stage.own, _own(layers))
     flags = _flags(stage.request.python_options, layers.layer.optimize)
     python = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
     if os.name == "nt":
@@ -212,7 +213,9 @@ def frozen(
         name=program.program,
         contents=request.contents_directory,
         options=(*request.python_options, f"hash_seed={_hash_seed(request.python_options)}"),
-        first=[_script(exercise_recorder.NAME, exercise_recorder.frozen(room.report), 1)],
+        first=[
+            _script(exercise_recorder.NAME, exercise_recorder.frozen(room.report, _own(layers)), 1)
+        ],
         extra=extra,
         early=early,
         data=stage.data,
@@ -223,6 +226,11 @@ def frozen(
     finally:
         shutil.rmtree(room.work, ignore_errors=True)
     return side, seen
+
+
+def _own(layers: Layers) -> set[str]:
+    """First-party sources, as paths below their root."""
+    return {item.dest for item in layers.app.modules if item.dest.endswith(".py")}
 
 
 def _script(name: str, text: str, level: int) -> archive.Part:
@@ -329,6 +337,7 @@ def _seen(report: str) -> Seen:
         "file": seen.files,
         "distribution": seen.distributions,
         "group": seen.groups,
+        "function": seen.functions,
     }
     for entry in sorted(os.listdir(report)):
         with open(os.path.join(report, entry), encoding="ascii", errors="replace") as file:

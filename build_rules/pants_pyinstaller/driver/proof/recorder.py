@@ -29,7 +29,7 @@ def _run():
     requests, unmet = set(), set()
     told = {"request": set(), "unmet": set()}
     seen = set()
-    state = {"now": "", "busy": False}
+    state = {"now": "", "busy": False, "looking": False}
     Module = type(sys)
     outer = ("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")
     inner = ("genericpath", "posixpath", "ntpath", "os", "io", "codecs", "tokenize", "zipfile")
@@ -263,6 +263,38 @@ def _run():
             trace = trace.tb_next
         return [item for item in found if not item.startswith(("__main__", "importlib", "_frozen"))][-4:]
 
+    class Unexecuted(BaseException):
+        pass
+
+    def reached(name):
+        """What a mark imports; see analysis.reduction."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        out.write(repr(("executed", name)) + "\n")
+        raise Unexecuted(name)
+
+    mark = modules[job["mark"]] = Module(job["mark"])
+    mark.__getattr__ = reached
+    # Who looks at a function's code only for what is the same with and without a body.
+    lookers = ("_signature_from_function", "_signature_is_functionlike", "_has_code_flag", "getfile", "coroutine")
+
+    starts = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.spawn", "os.system")
+
+    def look(event, arguments):
+        if event == "object.__getattr__" and arguments[1] == "__code__" and not state["looking"]:
+            state["looking"] = True
+            try:
+                names = arguments[0].__code__.co_names
+            finally:
+                state["looking"] = False
+            asking = frame(1)
+            known = asking.f_globals.get("__name__") in ("inspect", "types") and asking.f_code.co_name in lookers
+            if job["mark"] in names and not known:
+                out.write(repr(("executed", names[names.index(job["mark"]) + 1])) + "\n")
+        elif event in starts and sys.executable and sys.executable in repr(arguments[:2]):
+            out.write(repr(("restarted",)) + "\n")
+
+    sys.addaudithook(look)
     if job["record"]:
         sys.meta_path.append(Last)
         sys.addaudithook(audit)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import contract
-from ..analysis import interpreter
+from ..analysis import interpreter, reduction
 from ..bundle import archive, shape
 from ..bundle.contents import Layers
 from ..errors import DriverError
@@ -78,6 +78,8 @@ class Report:
     :param requests: (importer, imported) of every import; ``unmet``: of those that failed.
     :param importers: (what was put before Python's own finders, module during whose import).
     :param loaders: module of ``Job.own`` -> its loader, where that is none of Python's or PyInstaller's.
+    :param executed: functions of reduced code that were called, or whose code somebody looked at.
+    :param restarted: something started the executable again; what that process did is not in the report.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -88,10 +90,25 @@ class Report:
     faults: list[tuple[str, ...]] = field(default_factory=list)
     importers: list[tuple[str, str]] = field(default_factory=list)
     loaders: dict[str, str] = field(default_factory=dict)
+    executed: set[str] = field(default_factory=set)
+    restarted: bool = False
+
+
+class Reached(Exception):
+    """A run of reduced code (``analysis.reduction``) came to what was left out of it.
+
+    :param executed: the functions; none where no more functions would do.
+    """
+
+    def __init__(self, executed: set[str], reason: str) -> None:
+        super().__init__(executed, reason)
+        self.executed, self.reason = executed, reason
 
 
 def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
     """Run the recorder by ``command`` until every module of the job has an outcome.
+
+    :raises Reached: the outcomes are not those of the whole code.
 
     The surroundings are a user's: see ``surroundings``; another working directory, stdin at its end.
 
@@ -118,6 +135,7 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
                         "record": job.record,
                         "dynamic": job.dynamic,
                         "own": list(job.own),
+                        "mark": reduction.MARK,
                         "statement": dis.opmap["IMPORT_NAME"],
                     }
                 )
@@ -148,6 +166,8 @@ def run(command: Sequence[str], job: Job, root: str, work: str) -> Report:
         what = "hangs: no progress for 2 minutes" if hung else _ended(process.returncode)
         report.outcomes[started] = Outcome(("end of the process", what))
         names = names[names.index(started) + 1 :]
+    if report.executed:
+        raise Reached(report.executed, "functions were executed that were expected not to be")
     return report
 
 
@@ -262,6 +282,10 @@ def _read(path: str, report: Report) -> tuple[bool, str | None]:
                 report.unmet.add((item[1], item[2]))
             elif kind == "importer":
                 report.importers.append((item[1], item[2]))
+            elif kind == "executed":
+                report.executed.add(reduction.identity_of(item[1]))
+            elif kind == "restarted":
+                report.restarted = True
             elif kind == "loader":
                 report.loaders[item[1]] = item[2]
             elif kind == "end":

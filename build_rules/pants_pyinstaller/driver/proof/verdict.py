@@ -53,16 +53,16 @@ def refuse_broken(
     for item in imports.of.get(main, ()):
         if item.certain:
             for name in (item.base, *(f"{item.base}.{text}" for text in item.attributes)):
-                if name in alike and name not in allow and name not in imports.sources:
+                if name in alike and name not in allow and name not in imports.own:
                     broken.setdefault(alike[name], []).append(imports.place(main, name))
-    for name in sorted(imports.needed & set(imports.sources)):
+    for name in sorted(imports.needed & set(imports.own)):
         if (
             name in alike
             and name not in allow
             and not _is_of_another_system(alike[name])
             and (name in imports.certain or alike[name].partition(":")[0] in _MISTAKES)
         ):
-            broken.setdefault(alike[name], []).append(f"{imports.sources[name].dest} ({name})")
+            broken.setdefault(alike[name], []).append(f"{imports.own[name].dest} ({name})")
     if broken:
         lines = [
             f"  {places[0]}: {error}"
