@@ -50,6 +50,9 @@ logger = logging.getLogger(__name__)
 
 OUTPUT = "out"
 _REQUEST = "request.json"
+_CORES = {contract.LAYER: 64, contract.PACK: 64}
+"""The most processors that each program can use; Pants grants what is free. The others use one, and
+wait for the processes that they start."""
 CACHE = ".cache"
 _CACHE_NAME = "pyinstaller_layers"
 PACK = "pack"
@@ -93,6 +96,7 @@ async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
                 f"{DRIVER_PREFIX}/__main__.py",
                 run.program,
                 _REQUEST,
+                "{pants_concurrency}",  # filled in where processes run locally
             ),
             input_digest=inputs,
             immutable_input_digests={**toolchain.mounts, **run.mounts},
@@ -102,6 +106,7 @@ async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
             description=run.description,
             level=LogLevel.INFO,
             remote_cache_speculation_delay_millis=REMOTE_FIRST_MS,
+            concurrency_available=_CORES.get(run.program, 0),
         ),
     )
     require_success(result, what=run.description, repeat=run.address.spec)

@@ -1,4 +1,4 @@
-"""Start a driver program: ``python <this directory>/__main__.py PROGRAM REQUEST.json``."""
+"""Start a driver program: ``python <this directory>/__main__.py PROGRAM REQUEST.json [CORES]``."""
 
 from __future__ import annotations
 

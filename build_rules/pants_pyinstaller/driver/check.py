@@ -39,9 +39,16 @@ class _Proof:
         self.own = self.imports.own
         self.names = self.imported.names
         self.hooked: dict[str, str] | None = None
+        self.add(self.read_in_trace())
         if self.imported.installs_hook:
             own = set(self.own) - {self.main, self.layers.app.entry.called}
             self.add(self.as_sources(sorted(own)))
+
+    def read_in_trace(self) -> Additions:
+        """Files that selected modules looked for in the trace: a run that shows it once more is saved."""
+        selected, files = set(self.layers.chosen.modules), set(self.layers.chosen.files)
+        asked = (paths for name, paths in self.known["files"].items() if name in selected)
+        return Additions(files={path for paths in asked for path in paths} - files)
 
     def as_sources(self, names: Iterable[str]) -> Additions:
         """The named first-party modules as sources alone, for the import hook that loads them."""
@@ -53,6 +60,8 @@ class _Proof:
 
     def add(self, more: Additions) -> None:
         """Add to the bundle what it was found to lack."""
+        if not more.beyond(self.found):
+            return
         self.found.join(more)
         self.layers.refine(more, self.known["dynamic"])
 

@@ -7,16 +7,19 @@ import os
 import sys
 import tempfile
 
-from . import contract
+from . import contract, cores
 from .errors import DriverError
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``PROGRAM REQUEST.json``; the exit code is described in ``contract``."""
-    if len(arguments) != 2 or arguments[0] not in contract.REQUESTS:
-        print(f"usage: driver {{{','.join(contract.REQUESTS)}}} REQUEST.json", file=sys.stderr)
+    """Run ``PROGRAM REQUEST.json [CORES]``; the exit code is described in ``contract``."""
+    if len(arguments) not in (2, 3) or arguments[0] not in contract.REQUESTS:
+        print(
+            f"usage: driver {{{','.join(contract.REQUESTS)}}} REQUEST.json [CORES]", file=sys.stderr
+        )
         return 2
-    program, path = arguments
+    program, path = arguments[:2]
+    cores.grant(arguments[2] if len(arguments) > 2 else "")
     os.umask(0o022)  # modes of what is written do not depend on the builder's
     # Temporary files go with the sandbox if this process is killed, or if a process that some import started still
     # holds one (Windows removes no such file); and they are on the drive of the inputs.

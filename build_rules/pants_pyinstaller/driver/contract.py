@@ -5,10 +5,11 @@ it to read one. Hence: standard library only, syntax of Python 3.9, no import of
 
 One program = one process. It is started in the sandbox's root as
 
-    PYTHON *INTERPRETER_FLAGS <driver directory>/__main__.py PROGRAM REQUEST.json
+    PYTHON *INTERPRETER_FLAGS <driver directory>/__main__.py PROGRAM REQUEST.json [CORES]
 
 with ``ENVIRONMENT`` in its environment and a request written by ``Request.to_json``. Every path in a request is
 relative to the sandbox's root and uses ``/``, so that a native, an emulated and a Wine process see the same request.
+CORES is the number of processors that the program may use; what it writes does not depend on it.
 A program writes below ``output`` alone, never into its inputs, and keeps reusable parts in ``cache`` (an append-only
 directory that other processes may use at the same time; absent or empty is fine).
 

@@ -206,7 +206,7 @@ def read_imports(directory: str) -> Imported:
 def read_trace(directory: str | None) -> dict[str, Any]:
     """TRACE_RESULT of ``directory``; nothing without a trace."""
     if directory is None:
-        return {"dynamic": {}, "differences": []}
+        return {"dynamic": {}, "differences": [], "files": {}}
     return _read(directory, contract.TRACE_RESULT)
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import zlib
 
-from . import contract, index
+from . import contract, cores, index
 from .analysis import compiled
 from .progress import step
 
@@ -40,7 +40,7 @@ def run(request: contract.PackRequest) -> None:
         return known
 
     with (
-        concurrent.futures.ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool,
+        concurrent.futures.ThreadPoolExecutor(cores.count()) as pool,
         open(os.path.join(request.output, contract.PACK_BLOB), "wb") as blob,
     ):
         for dest, data in zip(names, pool.map(squeeze, names)):

@@ -143,6 +143,16 @@ def test_all_sources_of_a_distribution_that_reads_them_join(freezer: Freezer) ->
     assert held == {*(f"part{number}.py" for number in range(20)), "part3.pyi", "__init__.py"}
 
 
+def test_files_that_the_trace_saw_being_read_cost_no_second_run(freezer: Freezer) -> None:
+    files = {"known.py": "import needs_source\n\ndef main():\n    print(needs_source.SOURCE)\n"}
+    request = freezer.app("read-in-trace", files, "known:main")
+    status, text = check(freezer, request)
+    assert status == 0, text
+    assert "run 2" not in text
+    result = freezer.root / request.output.replace("/app", "/check") / contract.CHECK_RESULT
+    assert json.loads(result.read_text())["additions"]["files"] == ["needs_source/__init__.py"]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_proof_runs_the_shape_that_ships(freezer: Freezer, mode: str) -> None:
     other = MODES[mode == MODES[0]]

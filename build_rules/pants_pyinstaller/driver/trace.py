@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from typing import Any
 
 from . import contract, index, outputs
@@ -25,7 +26,8 @@ def run(request: contract.TraceRequest) -> None:
     """Write TRACE_RESULT.
 
     ``dynamic`` maps a module to what it imported
-    without a statement that analysis sees; ``differences`` are modules that do unfrozen what they do not do frozen.
+    without a statement that analysis sees; ``files`` maps it to files of the lock that it looked for in vain, as
+    sources are; ``differences`` are modules that do unfrozen what they do not do frozen.
     """
     layer = index.read(request.layer)
     layers = whole(request.layer, layer)
@@ -56,6 +58,7 @@ def run(request: contract.TraceRequest) -> None:
         "schema": contract.SCHEMA,
         "dynamic": dynamic_edges(layer, frozen.requests),
         "differences": [vars(item) for item in differences],
+        "files": read_files(layer, frozen.missed_files),
     }
     outputs.write_json(request.output, contract.TRACE_RESULT, result)
     step(
@@ -93,6 +96,15 @@ def whole(layer_path: str, layer: index.Index) -> Layers:
     )
     nothing = App(Entry("", ""))
     return Layers(layer_path, "", layer, nothing, open_code(layer_path), b"", chosen)
+
+
+def read_files(layer: index.Index, missed: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+    """Module -> files of the lock, none of the layer's, that it asked for."""
+    found: dict[str, list[str]] = {}
+    for path, (_, asker) in sorted(missed.items()):
+        if path in layer.others and asker in layer.number:
+            found.setdefault(asker, []).append(path)
+    return dict(sorted(found.items()))
 
 
 def dynamic_edges(layer: index.Index, requests: set[tuple[str, str]]) -> dict[str, list[str]]:

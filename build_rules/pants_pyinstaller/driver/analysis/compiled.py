@@ -16,11 +16,12 @@ import sys
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from types import CodeType
 from typing import Any, NamedTuple
 
+from .. import cores
 from . import scan
 
 _VERSION = 2
@@ -28,6 +29,12 @@ _VERSION = 2
 
 PYZ_LEVEL = 6
 """zlib level of code: 9 costs three times the CPU for 1 % (27.8 against 27.5 MB on 10,000 modules)."""
+
+
+_MOST = 1 << 20
+"""Bytes of the sources of one pack, where they are several. It decides what an entry of the cache holds, and is part of
+no result.
+"""
 
 
 class Module(NamedTuple):
@@ -164,20 +171,35 @@ def _restore(plain: list[Any]) -> dict[str, Module]:
 
 def build(units: Iterable[Unit], optimize: int, cache: str | None) -> tuple[dict[str, Module], int]:
     """Absolute path -> compiled module of all units, and the number of units that the cache did not have."""
-    ordered = sorted(units, key=lambda unit: -len(unit.paths))  # the longest work first
-    few = sum(len(unit.paths) for unit in ordered) < 500
+    parts = [(number, part) for number, unit in enumerate(units) for part in _split(unit)]
+    parts.sort(key=lambda part: -len(part[1].paths))  # the longest work first
+    ordered = [part for _, part in parts]
+    few = sum(len(part.paths) for part in ordered) < 500
     with contextlib.ExitStack() as stack:
         run: Any = map
         if not few:
-            workers = min(2, os.cpu_count() or 1)
-            run = stack.enter_context(concurrent.futures.ProcessPoolExecutor(workers)).map
+            run = stack.enter_context(concurrent.futures.ProcessPoolExecutor(cores.count())).map
         packs = list(run(_build, ordered, repeat(optimize), repeat(cache)))
     modules = {
-        os.path.join(unit.root, path.replace("/", os.sep)): module
-        for unit, (plain, _) in zip(ordered, packs)
+        os.path.join(part.root, path.replace("/", os.sep)): module
+        for part, (plain, _) in zip(ordered, packs)
         for path, module in _restore(plain).items()
     }
-    return modules, sum(not hit for _, hit in packs)
+    return modules, len({number for (number, _), (_, hit) in zip(parts, packs) if not hit})
+
+
+def _split(unit: Unit) -> Iterator[Unit]:
+    """Parts of a large distribution, for more processors than there are large distributions."""
+    paths: list[str] = []
+    size = 0
+    for path in unit.paths:
+        more = os.path.getsize(os.path.join(unit.root, path))
+        if paths and size + more > _MOST:
+            yield Unit(unit.root, tuple(paths))
+            paths, size = [], 0
+        paths.append(path)
+        size += more
+    yield Unit(unit.root, tuple(paths))
 
 
 # --- The cache directory ----------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def _run():
     state = {"now": "", "busy": False, "looking": False}
     Module = type(sys)
     outer = ("pathlib", "importlib", "zipfile", "pyimod", "_frozen_importlib")
-    inner = ("genericpath", "posixpath", "ntpath", "os", "io", "codecs", "tokenize", "zipfile")
+    inner = ("genericpath", "posixpath", "ntpath", "os", "io", "codecs", "tokenize", "zipfile", "inspect", "linecache")
 
     own_file = frame(0).f_code.co_filename
     library = sys.stdlib_module_names
@@ -151,7 +151,7 @@ def _run():
             if name.startswith(("importlib._boot", "_frozen_importlib", "pyimod", "zipimport", "pkgutil")):
                 return False
             if not is_own(found.f_code) and name not in inner:
-                if name not in ("linecache", "inspect") and not name.startswith(outer):
+                if not name.startswith(outer):
                     return True
             found = found.f_back
         return False
