@@ -180,7 +180,8 @@ class PyInstallerPythonOptionsField(_NamesField):
     alias = "python_options"
     pattern = contract.PYTHON_OPTION
     expected = (
-        "one of 'u', 'v', 'W <filter>', 'X <key>[=<value>]', 'hash_seed=<n>' "
+        "one of 'u', 'v', 'W <filter>', 'X <key>[=<value>]', 'hash_seed=<n>', "
+        "'pyi-bootloader-ignore-signals', 'pyi-enable-onefile-parent-verification' "
         "(for 'O' set the field `optimize`)"
     )
     help = help_text(
@@ -189,6 +190,11 @@ class PyInstallerPythonOptionsField(_NamesField):
         `hash_seed=<n>`. For `O` set the field `optimize`. `X utf8` makes UTF-8 the default
         encoding of files, pipes and the console whatever the user's locale; without it the
         program follows the locale, as it does unfrozen.
+
+        Two options are the bootloader's own: with `pyi-bootloader-ignore-signals` the process that
+        unpacks a `one-file` program ignores signals and leaves them to the program;
+        `pyi-enable-onefile-parent-verification` makes a program that starts itself check that the
+        unpacked directory it is handed is its parent's, as it always does when it is setuid.
         """
     )
 

@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from . import contract, index, notes, outputs
 from .analysis import (
@@ -16,6 +16,7 @@ from .analysis import (
     entry_script,
     first_party,
     own_hooks,
+    own_links,
     own_natives,
     pyinstaller,
     selection,
@@ -54,7 +55,8 @@ def run(request: contract.AppRequest) -> None:
     imports = _Imports(sources, layer, shadowed)
     if entry.source is not None:
         imports.add_script(entry.source, "entry")
-    imports.add_hidden(request.hidden_imports, hooks.hidden)
+    folders = _folders(data, hooks.data, request.data or {})
+    imports.add_hidden(request.hidden_imports, hooks.hidden, folders)
     app = App(entry.entry, unfollowed=unfollowed, address=request.address)
     _write_code(request, app, sources, hooks, entry.code, imports)
     shared = _write_files(request, app, layer, sources, hooks, data)
@@ -88,6 +90,15 @@ def run(request: contract.AppRequest) -> None:
     )
 
 
+def _folders(*files: Iterable[str]) -> set[str]:
+    """Folders that hold files, as dotted names of namespace packages."""
+    found: set[str] = set()
+    for dest in (dest for several in files for dest in several):
+        parts = dest.split("/")[:-1]
+        found.update(".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return found
+
+
 def _start(entry: entry_script.Found, hidden: Iterable[str]) -> list[str]:
     """Names that the program begins with."""
     found = [entry.entry.module or entry.entry.called, *hidden]
@@ -115,21 +126,27 @@ class _Imports:
         self.wanted |= found
         self.missing += [first_party.Missing(name, label, "top-level") for name in sorted(absent)]
 
-    def add_hidden(self, asked: Iterable[str], hooked: Mapping[str, str]) -> None:
-        """Add hidden imports: the target's own, which must exist, and those of hooks (module -> hook)."""
+    def add_hidden(
+        self, asked: Iterable[str], hooked: Mapping[str, str], folders: Collection[str]
+    ) -> None:
+        """Add hidden imports: the target's own, which must exist, and those of hooks (module -> hook).
+
+        :param folders: folders of data files as dotted names: each can be imported, as a namespace package.
+        """
         for name in asked:
-            if name not in self.sources and not self.layer.is_present(name):
+            if self.layer.is_present(name):
+                self.wanted |= {name} - self.sources.keys()
+            elif name not in self.sources and name not in folders:
                 nodes = zip(self.layer.names, self.layer.nodes)
                 known = [item for item, node in nodes if node.kind in index.PRESENT_KINDS]
                 raise DriverError(
                     f"hidden_imports: nothing provides the module {name!r}{selection.close_matches(name, known)}\n"
                     "It is neither in the sources nor in a distribution of the resolve nor in the standard library."
                 )
-        self.wanted |= {name for name in asked if name not in self.sources}
         for name, hook in hooked.items():
             if self.layer.is_present(name):
                 self.wanted.add(name)
-            elif name not in self.sources:
+            elif name not in self.sources and name not in folders:
                 self.missing.append(first_party.Missing(name, hook, "hidden import"))
 
     def notes(self) -> list[dict[str, str]]:
@@ -204,8 +221,10 @@ def _write_files(
     binaries.update(hooks.binaries)
     natives, needed = own_hooks.with_libraries(binaries, layer, _everywhere(request))
     data.update({dest: path for dest, path in natives.items() if dest not in data})
+    app.links = own_links.find(data)
     for dest, path in data.items():
-        app.files[dest] = _copy(path, request.output, dest)
+        if dest not in app.links:
+            app.files[dest] = _copy(path, request.output, dest)
     app.files = dict(sorted(app.files.items()))
     return shared | needed
 
@@ -229,7 +248,7 @@ def _is_of_layer(dest: str, path: str, layer: index.Index, site: str) -> bool:
 
 def _shadowed(sources: Mapping[str, first_party.Source], layer: index.Index) -> set[str]:
     """Top-level names that first-party regular modules take from the layer (they stand earlier on sys.path)."""
-    found = set()
+    found: set[str] = set()
     for name, item in sources.items():
         if "." not in name and item.kind != "namespace" and layer.is_present(name):
             found.add(name)

@@ -222,6 +222,26 @@ def test_term_reaches_the_program_once(program: Path) -> None:
         assert process.stdout.readline() == "terms 1\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_the_process_that_unpacks_can_be_told_to_ignore_signals(freezer: Freezer) -> None:
+    source = (
+        "import os, signal, sys, time\n\n"
+        "terms = []\nsignal.signal(signal.SIGTERM, lambda *_: terms.append(1))\n"
+        "print(os.getpid(), flush=True)\nsys.stdin.readline()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(0)\nprint(len(terms))\n"
+    )
+    app = freezer.app("ignoring", {"ignoring.py": source}, "ignoring.py")
+    executable = freezer.freeze(app, python_options=["pyi-bootloader-ignore-signals"])
+    with subprocess.Popen(
+        [executable], env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) != process.pid
+        process.send_signal(signal.SIGTERM)  # the program's own is the only one that it gets
+        assert process.communicate("go on\n")[0] == "1\n"
+    assert process.returncode == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 @one_file_alone
 def test_killed_parent_leaves_nothing(program: Path) -> None:

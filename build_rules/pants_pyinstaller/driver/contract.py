@@ -109,9 +109,12 @@ CONTENTS = "_internal"
 """Directory of a one-dir bundle's files beside the executable, unless the target names another: PyInstaller's
 default."""
 
-PYTHON_OPTION = re.compile(r"u|v+|W \S+|X \w+(=\S+)?|hash_seed=\d+")
-"""The interpreter options that the bootloader understands (PyInstaller's ``EXE(options=...)``) except ``O``: that one
-follows ``optimize``, so that the code and ``sys.flags`` agree."""
+PYTHON_OPTION = re.compile(
+    r"u|v+|W \S+|X \w+(=\S+)?|hash_seed=\d+"
+    r"|pyi-bootloader-ignore-signals|pyi-enable-onefile-parent-verification"
+)
+"""The options that the bootloader understands (PyInstaller's ``EXE(options=...)``) and that no other field sets: the
+interpreter's except ``O``, which follows ``optimize``, so that the code and ``sys.flags`` agree, and two of its own."""
 
 ONE_FILE = "one-file"
 ONE_DIR = "one-dir"
@@ -228,7 +231,7 @@ class AppRequest(Request):
     :param trace: output directory of ``trace``; None without a proof (then nothing is known of dynamic imports).
     :param source_roots: directories that hold first-party code, as on sys.path.
     :param entry_point: ``package.module`` (run as ``__main__``), ``package.module:function`` or the path of a script
-        ``root/dir/file.py``.
+        ``root/dir/file.py`` (with a directory in it, if the file has another suffix).
     :param hidden_imports: modules that nothing imports statically.
     :param collect: distributions that go in whole: modules, data files, metadata.
     :param requirements: distributions that the target names among its dependencies: they go in whole as well, those

@@ -80,6 +80,7 @@ class App:
     :param hooks: runtime hooks of the user, in order: names of entries in ``scripts``.
     :param scripts: name -> [offset, length] of marshalled code in APP_MODULES; the entry script is called ``entry``.
     :param files: destination -> whether it is executable; contents below APP_FILES.
+    :param links: symbolic links to some of them: destination -> target, relative to the directory of the link.
     :param unfollowed: see ``first_party.without``.
     :param address: see ``contract.AppRequest``.
     """
@@ -91,6 +92,7 @@ class App:
     scripts: dict[str, list[int]] = field(default_factory=dict)
     hooks: list[str] = field(default_factory=list)
     files: dict[str, bool] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     unfollowed: dict[str, list[str]] = field(default_factory=dict)
     address: str = ""
 

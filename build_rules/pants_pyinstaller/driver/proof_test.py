@@ -255,6 +255,18 @@ def test_own_code_that_does_not_import_is_refused(
             },
             ("plugin_one",),
         ),
+        (
+            {
+                "renames.py": (
+                    "import sys\nimport vendored_pickles\n\n"
+                    "sys.modules['old_pickles'] = vendored_pickles\n"
+                    "import old_pickles\nfrom old_pickles import one\n\nprint(one.VALUE)\n"
+                ),
+                "vendored_pickles/__init__.py": "",
+                "vendored_pickles/one.py": "VALUE = 1\n",
+            },
+            (),
+        ),
     ],
 )
 def test_imports_that_earlier_lines_make_possible_are_not_refused(

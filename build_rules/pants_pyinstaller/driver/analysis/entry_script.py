@@ -37,13 +37,13 @@ def find(
 
     :raises DriverError: no such module, function or file.
     """
-    if entry_point.endswith(".py"):
+    if entry_point.endswith(".py") or "/" in entry_point:
         return _script(entry_point, roots, optimize)
     module, colon, function = entry_point.partition(":")
     if not _NAME.match(module) or (colon and not _NAME.match(function)):
         raise DriverError(
             f"entry_point: {entry_point!r} is neither package.module, "
-            "package.module:function nor the path of a .py file"
+            "package.module:function nor the path of a file"
         )
     target = sources.get(module)
     if target is None or target.kind == "namespace":

@@ -80,7 +80,11 @@ def read_sources(roots: Sequence[str], optimize: int) -> tuple[dict[str, Source]
                         or _is_twin(known, path)  # a package hides the module beside it
                     ):
                         sources[name] = _source(name, path, dest, optimize)
-                elif file not in _NO_DATA_NAMES and not file.endswith(_NO_DATA_SUFFIXES):
+                elif (
+                    file not in _NO_DATA_NAMES
+                    and not file.endswith(_NO_DATA_SUFFIXES)
+                    and os.path.exists(path)  # a link may lead nowhere
+                ):
                     data.setdefault(dest, path)
     for name in list(sources):
         parent = name.rpartition(".")[0]
@@ -333,12 +337,13 @@ def reach(sources: Mapping[str, Source], start: Iterable[str]) -> list[str]:
 
 
 def unfollowed_by(module: str, unfollowed: Mapping[str, Iterable[str]]) -> set[str]:
-    """What ``module`` imports in vain: see ``without``."""
+    """What ``module`` imports in vain: see ``without``. What is excluded goes on importing its own modules."""
     return {
         gone
         for owner, names in unfollowed.items()
         if selection.is_under(module, (owner,))
         for gone in names
+        if not selection.is_under(module, (gone,))
     }
 
 

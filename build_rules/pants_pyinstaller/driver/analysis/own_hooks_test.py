@@ -121,6 +121,43 @@ def test_own_modules_that_a_hook_excludes_are_left_out(freezer: Freezer) -> None
     assert (done.returncode, done.stdout) == (0, "None False True\n"), done.stderr
 
 
+def test_a_sub_package_that_its_parent_excludes_goes_on_importing_its_own(freezer: Freezer) -> None:
+    program = {
+        "whole/__init__.py": (
+            "try:\n    from whole import extra\nexcept ImportError:\n    extra = None\n"
+        ),
+        "whole/extra/__init__.py": "from whole.extra import deep\n",
+        "whole/extra/deep.py": "VALUE = 'deep'\n",
+        "asks_for_extra.py": "import whole.extra\n\nprint(whole.extra.deep.VALUE)\n",
+    }
+    request = freezer.app(
+        "asks_for_extra", program, "asks_for_extra.py", hooks=("asks_for_extra/hooks",)
+    )
+    hooks = freezer.root / "asks_for_extra" / "hooks"
+    hooks.mkdir()
+    (hooks / "hook-whole.py").write_text("excludedimports = ['whole.extra']\n")
+    done = start(freezer.freeze(request))
+    assert (done.returncode, done.stdout) == (0, "deep\n"), done.stderr
+
+
+@pytest.mark.parametrize("mode", [contract.ONE_FILE, contract.ONE_DIR])
+def test_a_folder_of_data_can_be_a_hidden_import(freezer: Freezer, mode: str) -> None:
+    name = f"folder-{mode}"
+    source = (
+        "import importlib, importlib.resources\n\n"
+        "folder = importlib.import_module('.'.join(['shelf', 'books']))\n"
+        "print(folder.__spec__.origin, importlib.resources.files('shelf.books').joinpath('a.txt').read_text())\n"
+    )
+    request = freezer.app(
+        name, {"reads.py": source}, "reads.py", hidden_imports=("shelf", "shelf.books")
+    )
+    books = freezer.root / name / "src" / "shelf" / "books"
+    books.mkdir(parents=True)
+    (books / "a.txt").write_text("a book")
+    done = start(freezer.freeze(request, mode=mode))
+    assert (done.returncode, done.stdout) == (0, "None a book\n"), done.stderr
+
+
 @pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("cc") is None, reason="needs a C compiler"
 )

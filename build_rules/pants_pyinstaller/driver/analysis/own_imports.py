@@ -32,7 +32,7 @@ def statements(source: first_party.Source, runs: bool = True) -> list[Statement]
     """The import statements of ``source`` in their order; none for what is not Python source.
 
     :param runs: whether the proof executes the module. If not, its earlier lines may decide what a later import
-        finds: nothing after a call is certain, nothing after a change of where Python looks is needed.
+        finds: nothing after a call is certain, nothing after a change of where Python looks is certain or needed.
     """
     if not source.path.endswith(".py"):
         return []
@@ -52,7 +52,7 @@ def statements(source: first_party.Source, runs: bool = True) -> list[Statement]
                     source.name,
                     base,
                     item.attributes or (),
-                    certain=always and not flags.delayed and position < certain,
+                    certain=always and not flags.delayed and position < min(certain, needed),
                     needed=always and position < needed,
                 )
             )

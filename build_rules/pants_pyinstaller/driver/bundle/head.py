@@ -104,7 +104,8 @@ def options(
     for option in python_options:
         if not contract.PYTHON_OPTION.fullmatch(option):
             raise DriverError(
-                f"python_options: {option!r} is none of u, v, 'W <filter>', 'X <key>[=<value>]', hash_seed=<n>"
+                f"python_options: {option!r} is none of u, v, 'W <filter>', 'X <key>[=<value>]', hash_seed=<n>, "
+                "pyi-bootloader-ignore-signals, pyi-enable-onefile-parent-verification"
             )
         found.append(option)
     return found + ["O"] * optimize

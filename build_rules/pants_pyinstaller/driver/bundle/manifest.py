@@ -85,7 +85,8 @@ def _sizes(layers: Layers) -> dict[int, int]:
 def _unpacked_size(layers: Layers, build_info: bytes | None) -> int:
     """Bytes of all files in the bundle, unpacked."""
     own = sum(os.path.getsize(layers.own_path(dest)) for dest in layers.app.files)
-    chosen = (layers.layer.files[f].size for f in layers.chosen.files if f not in layers.app.files)
+    taken = layers.app.files.keys() | layers.app.links.keys()
+    chosen = (layers.layer.files[f].size for f in layers.chosen.files if f not in taken)
     return sum(chosen) + own + len(build_info or b"")
 
 

@@ -171,7 +171,7 @@ def _file_parts(
     layers: Layers, packed: _Packed, lazy_files: set[str], build_info: bytes | None
 ) -> list[archive.Part]:
     """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
-    own = set(layers.app.files)
+    own = layers.app.files.keys() | layers.app.links.keys()
     found = []
     for dest in layers.chosen.files:
         item = layers.layer.files[dest]
@@ -196,6 +196,8 @@ def _file_parts(
             data = file.read()
         kind = "b" if executable_bit or dest.endswith(_NATIVE_SUFFIXES) else "x"
         found.append(archive.packed(dest.replace("/", os.sep), kind, data, 6))
+    for dest, target in layers.app.links.items():
+        found.append(archive.plain(dest.replace("/", os.sep), "n", os.fsencode(target) + b"\0"))
     if build_info is not None:
         found.append(archive.packed(contract.BUILD_INFO, "x", build_info))
     return sorted(found, key=lambda part: (part.kind, part.name))

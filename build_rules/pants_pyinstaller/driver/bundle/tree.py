@@ -31,6 +31,7 @@ def write(layers: Layers, directory: str, build_info: bytes | None) -> None:
             target = os.path.join(directory, *dest.split("/"))
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.symlink(item.target, target)
+    _write_links(layers, directory)
     if build_info is not None:
         with open(os.path.join(directory, contract.BUILD_INFO), "wb") as out:
             out.write(build_info)
@@ -73,6 +74,17 @@ def stage(layers: Layers, directory: str) -> None:
         if os.path.lexists(target):
             os.unlink(target)
         link(layers.own_path(dest), target)
+    _write_links(layers, directory)
+
+
+def _write_links(layers: Layers, directory: str) -> None:
+    """Make the symbolic links among the application's files."""
+    for dest, target in layers.app.links.items():
+        path = os.path.join(directory, *dest.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.lexists(path):
+            os.unlink(path)
+        os.symlink(target, path)
 
 
 def _parent(path: str, made: set[str]) -> None:

@@ -93,11 +93,17 @@ def prepare(request: contract.ExerciseRequest, layers: Layers, work: str) -> Sta
     os.makedirs(tests)
     for root in (*request.source_roots, *request.exercise_roots):
         if os.path.isdir(root):
-            shutil.copytree(root, own, dirs_exist_ok=True)
+            shutil.copytree(root, own, ignore_dangling_symlinks=True, dirs_exist_ok=True)
     for dest in layers.app.files:
         target = os.path.join(own, *dest.split("/"))
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy(layers.own_path(dest), target)
+    for dest, link in layers.app.links.items():
+        target = os.path.join(own, *dest.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.lexists(target):
+            os.unlink(target)
+        os.symlink(link, target)
     programs = []
     for module, kind in sorted(request.exercises.items()):
         main = module

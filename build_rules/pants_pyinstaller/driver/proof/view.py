@@ -26,7 +26,8 @@ def sources(roots: Sequence[str]) -> dict[str, str]:
             names[:] = sorted(name for name in names if name != "__pycache__")
             for file in sorted(files):
                 path = os.path.join(directory, file)
-                found.setdefault(os.path.relpath(path, root).replace(os.sep, "/"), path)
+                if os.path.exists(path):  # a link may lead nowhere
+                    found.setdefault(os.path.relpath(path, root).replace(os.sep, "/"), path)
     return found
 
 
