@@ -1,7 +1,7 @@
 """Build agent-runner with plain PyInstaller and with ./pants, and compare the cost.
 
     make bench                                  all scenarios, three runs: about an hour
-    make bench RUNS=1 ONLY=clean,line           only these, once
+    make bench RUNS=1 ONLY=clean,body           only these, once
     PYTHONPATH=bench:tests python3 bench/compare.py --help
 
 Each run takes new clones of HEAD with their own home directory, local store, caches and daemon;
@@ -43,7 +43,7 @@ from support.temporal_server import TemporalServer
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = Path("dist/bench/compare.json")
 
-GROUPS: Final = ("clean", "nothing", "line", "bump", "version", "start", "onedir", "ten")
+GROUPS: Final = ("clean", "nothing", "body", "line", "bump", "version", "start", "onedir", "ten")
 """The choices of --only; `start` measures sizes and starts, of one-dir too if `onedir` is
 chosen."""
 
@@ -162,6 +162,12 @@ class Bench:
             self._add(OURS, "nothing", our.build)
             self._add(PLAIN, "nothing", plain.build)
 
+        def body() -> None:
+            our_clone.change_body(number)
+            clone.change_body(number)
+            self._add(OURS, "body", our.build)
+            self._add(PLAIN, "body", plain.build)
+
         def line() -> None:
             our_clone.change_line(number)
             clone.change_line(number)
@@ -184,6 +190,7 @@ class Bench:
 
         self._part("start", lambda: self._starts("", our.one_file, plain.one_file))
         self._part("nothing", nothing)
+        self._part("body", body)
         self._part("line", line)
         self._part("bump", bump)
         self._part("version", version)

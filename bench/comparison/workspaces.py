@@ -15,6 +15,11 @@ from support.clones import builder_environment, clone
 LOCK: Final = Path("3rdparty/python/agent-runner.lock")
 PYINSTALLER_LOCK: Final = Path("3rdparty/python/pyinstaller.lock")
 BUMPED: Final = Path("bench/bumped.lock")
+CHANGED_FUNCTION: Final = (
+    Path("backend/services/agent-runner/agent_runner/main.py"),
+    "def main() -> NoReturn:\n",
+)
+"""A function that starts the program, and that neither its imports nor its exercises call."""
 CHANGED_MODULE: Final = Path("backend/services/agent-runner/agent_runner/settings.py")
 
 
@@ -93,6 +98,20 @@ class Clone:
         """Append one line of code to a module of the program, a different one for each number."""
         with (self.root / CHANGED_MODULE).open("a") as module:
             module.write(f"CHANGED_BY_BENCHMARK = {number}\n")
+
+    def change_body(self, number: int) -> None:
+        """Make one line of code the first of a function, a different one for each number.
+
+        Raises BenchError if the program no longer has the function.
+        """
+        path, head = CHANGED_FUNCTION
+        module = self.root / path
+        before, found, after = module.read_text().partition(head)
+        if not found:
+            raise BenchError(
+                f"{path} has no line {head.strip()!r}: name another function to change"
+            )
+        module.write_text(f"{before}{head}    changed_by_benchmark = {number}\n{after}")
 
     def bump(self, pin: str) -> None:
         """Replace one distribution's version in the lock.
