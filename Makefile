@@ -36,6 +36,10 @@ test-examples:  ## Package and start everything in examples/, with the backend's
 test-cross:  ## Start the executables of every platform this machine can emulate; needs root or user namespaces.
 	$(PANTS) --pyinstaller-platforms=all --tag="['emulated']" test ::
 
+.PHONY: test-darwin
+test-darwin:  ## Make executables for macOS and read them: 5 minutes. PYTHON=python3.13 with pytest, uv, PyInstaller, LIEF.
+	PYTHONPATH=build_rules $(PYTHON) -m pytest tests/platforms/darwin_test.py
+
 .PHONY: test-interrupted
 test-interrupted:  ## Interrupt and kill builds under qemu and Wine: about 8 minutes. PYTHON=python3.13 with pytest.
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/platforms/interrupted_test.py

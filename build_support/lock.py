@@ -36,6 +36,8 @@ PLATFORMS = {
 }
 UNIX = tuple(name for name in PLATFORMS if not name.startswith("windows"))
 
+CORES = tuple(name for name in PLATFORMS if not name.startswith("linux"))
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -79,12 +81,10 @@ LOCKS = (
     Lock("ruff", "3.9"),
     Lock("temporal-server", "3.13"),
     Lock("uv", "3.9", tuple(PLATFORMS)),
-    Lock(
-        "windows-python",
-        "3.13",
-        ("windows-amd64",),
-        # Beside what reads it: no resolve of Pants', which could install it on this platform alone.
-        folder=Path("build_rules/pants_pyinstaller/toolchains/windows_python"),
+    # Beside what reads them: no resolves of Pants', which could install them on this platform alone.
+    *(
+        Lock(version, "3.13", CORES, folder=Path("build_rules/pants_pyinstaller/toolchains/cores"))
+        for version in ("3.13.0", "3.13.11")
     ),
     Lock("workflows", "3.13"),
 )

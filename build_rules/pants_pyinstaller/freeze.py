@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pants.build_graph.address import Address
 from pants.engine.fs import (
@@ -49,6 +49,7 @@ from pants_pyinstaller.wheels import Wheels, WheelsRequest
 logger = logging.getLogger(__name__)
 
 OUTPUT = "out"
+REFERENCE = "reference"
 _REQUEST = "request.json"
 _CORES = {contract.LAYER: 64, contract.PACK: 64}
 """The most processors that each program can use; Pants grants what is free. The others use one, and
@@ -115,16 +116,15 @@ async def run_driver(run: DriverRun, driver: DriverSources) -> DriverOutput:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A dependency layer and what it was made of, each a digest to mount."""
+class Installed:
+    """A resolve and PyInstaller's, each as a directory of wheels for the platform."""
 
     site: Digest
     tool: Digest
-    digest: Digest
 
 
 @rule
-async def make_layer(request: FreezeRequest, pyinstaller: PyInstaller) -> Layer:
+async def install_resolves(request: FreezeRequest, pyinstaller: PyInstaller) -> Installed:
     toolchain = request.toolchain
     resolves = (request.resolve, pyinstaller.install_from_resolve or PYINSTALLER)
     own, tools = await MultiGet(
@@ -138,6 +138,32 @@ async def make_layer(request: FreezeRequest, pyinstaller: PyInstaller) -> Layer:
         Get(Wheels, WheelsRequest(resolves[0], own, toolchain)),
         Get(Wheels, WheelsRequest(resolves[1], tools, toolchain)),
     )
+    return Installed(site.digest, tool.digest)
+
+
+def reference_of(request: FreezeRequest) -> FreezeRequest | None:
+    """The same program for this machine, where the platform's own programs can't run here."""
+    reference = request.toolchain.reference
+    return replace(request, toolchain=reference) if reference else None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A dependency layer and what it was made of, each a digest to mount."""
+
+    site: Digest
+    tool: Digest
+    digest: Digest
+
+
+@rule
+async def make_layer(request: FreezeRequest) -> Layer:
+    toolchain = request.toolchain
+    installed = await Get(Installed, FreezeRequest, request)
+    mounts = {"site": installed.site, "tool": installed.tool}
+    reference = reference_of(request)
+    if reference:
+        mounts[REFERENCE] = (await Get(Installed, FreezeRequest, reference)).site
     output = await Get(
         DriverOutput,
         DriverRun(
@@ -150,15 +176,16 @@ async def make_layer(request: FreezeRequest, pyinstaller: PyInstaller) -> Layer:
                 hooks=request.hooks.hook_directories,
                 optimize=request.field_set.optimize.value or 0,
                 strip=request.field_set.strip.value,
+                reference=REFERENCE if reference else None,
             ).to_json(),
             toolchain=toolchain,
-            mounts=FrozenDict({"site": site.digest, "tool": tool.digest}),
+            mounts=FrozenDict(mounts),
             files=request.hooks.hooks_digest,
             description=f"Analyse and compile the resolve `{request.resolve}`",
             address=request.field_set.address,
         ),
     )
-    return Layer(site.digest, tool.digest, output.digest)
+    return Layer(installed.site, installed.tool, output.digest)
 
 
 @dataclass(frozen=True)
@@ -197,6 +224,9 @@ class Trace:
 
 @rule
 async def trace_layer(request: FreezeRequest) -> Trace:
+    reference = reference_of(request)
+    if reference:
+        return await Get(Trace, FreezeRequest, reference)
     layer = await Get(Layer, FreezeRequest, request)
     output = await Get(
         DriverOutput,
@@ -238,6 +268,9 @@ async def make_app_layer(request: FreezeRequest) -> AppLayer:
     if field_set.proof.value == contract.PROOF_CLOSURE:
         trace = await Get(Trace, FreezeRequest, request)
         mounts["trace"] = trace.digest
+    reference = reference_of(request)
+    if reference:
+        mounts[REFERENCE] = (await Get(Installed, FreezeRequest, reference)).site
     files = await Get(
         Digest,
         MergeDigests(
@@ -270,6 +303,7 @@ async def make_app_layer(request: FreezeRequest) -> AppLayer:
                 requirements=request.application.requirements,
                 proof=field_set.proof.value != contract.PROOF_OFF,
                 address=field_set.address.spec,
+                reference=REFERENCE if reference else None,
             ).to_json(),
             toolchain=request.toolchain,
             mounts=FrozenDict(mounts),

@@ -14,11 +14,15 @@ from pants.util.frozendict import FrozenDict
 
 
 class Build(Enum):
-    """How a platform's programs are run on a host; each value has a module in `toolchains/`."""
+    """How a platform's programs are run on a host; each value has a module in `toolchains/`.
+
+    FOREIGN: not at all. They are put together there, and proved on a machine of the platform.
+    """
 
     NATIVE = "native"
     SYSROOT = "sysroot"
     WINE = "wine"
+    FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,18 @@ class Platform:
     wheels   its name in uv's `--python-platform`, which decides the tags of wheels and the markers
              of requirements; `{glibc}` stands for the newest glibc that they may need, as in `2_28`
     markers  the variables of environment markers that the platform decides
-    emulated hosts that run its programs although they are another platform, and by what
+    cross    hosts that build for it although they are another platform, and how
     """
 
     name: str
     executable_suffix: str
     wheels: str
     markers: Mapping[str, str]
-    emulated: Mapping[str, Build] = field(default_factory=FrozenDict)
+    cross: Mapping[str, Build] = field(default_factory=FrozenDict)
 
     def build_on(self, host: str) -> Build | None:
         """How it is built on the platform `host`; None where it can't be."""
-        return Build.NATIVE if host == self.name else self.emulated.get(host)
+        return Build.NATIVE if host == self.name else self.cross.get(host)
 
     def __str__(self) -> str:
         return self.name
@@ -64,12 +68,14 @@ PLATFORMS = {
             "",
             "aarch64-apple-darwin",
             _markers("posix", "darwin", "Darwin", "arm64"),
+            FrozenDict({"linux-amd64": Build.FOREIGN}),
         ),
         Platform(
             "darwin-amd64",
             "",
             "x86_64-apple-darwin",
             _markers("posix", "darwin", "Darwin", "x86_64"),
+            FrozenDict({"linux-amd64": Build.FOREIGN}),
         ),
         Platform(
             "linux-amd64",
@@ -129,7 +135,7 @@ def choose(asked: tuple[str, ...], host: str) -> tuple[Platform, ...]:
                 f"{', '.join(PLATFORMS)}."
             )
         elif name not in buildable:
-            hosts = [name, *PLATFORMS[name].emulated]
+            hosts = [name, *PLATFORMS[name].cross]
             raise PlatformError(
                 f"[pyinstaller].platforms names {name!r}, which can't be built on {host}: it is "
                 f"built on {' or '.join(hosts)}. Here can be built: "

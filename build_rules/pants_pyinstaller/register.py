@@ -11,6 +11,7 @@ from pants.engine.unions import UnionRule
 from pants_pyinstaller import (
     assembly,
     build_info,
+    carry,
     exercises,
     freeze,
     inference,
@@ -26,16 +27,18 @@ from pants_pyinstaller import (
 )
 from pants_pyinstaller.explain import goal as explain_goal
 from pants_pyinstaller.target_types import PyInstallerBinary
-from pants_pyinstaller.toolchains import native, sysroot, wine
+from pants_pyinstaller.toolchains import foreign, native, sysroot, wine
 
 
 def rules() -> Iterable[Rule | UnionRule]:
     return [
         *assembly.rules(),
         *build_info.rules(),
+        *carry.rules(),
         *exercises.rules(),
         *explain_goal.rules(),
         *inference.rules(),
+        *foreign.rules(),
         *freeze.rules(),
         *native.rules(),
         *package.rules(),

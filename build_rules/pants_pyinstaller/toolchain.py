@@ -41,6 +41,8 @@ class Toolchain:
     mounts   inputs that every program needs beside its own, by their path in the sandbox
     files    the same for small ones, copied into the sandbox
     caches   append-only caches that `command` uses: name to path in the sandbox
+    reference  where the platform's programs can't run here: this machine's own toolchain. Hooks import
+             its wheels, and its proof says what a program needs
     """
 
     platform: Platform
@@ -53,6 +55,7 @@ class Toolchain:
     mounts: FrozenDict[str, Digest] = field(default_factory=FrozenDict)
     files: Digest = EMPTY_DIGEST
     caches: FrozenDict[str, str] = field(default_factory=FrozenDict)
+    reference: Toolchain | None = None
 
     @property
     def windows(self) -> bool:
@@ -87,10 +90,16 @@ class WineToolchainRequest(ToolchainRequest):
     """The Windows Python, run by Wine."""
 
 
+@dataclass(frozen=True)
+class ForeignToolchainRequest(ToolchainRequest):
+    """An interpreter that is put together here and can't run here."""
+
+
 _REQUESTS: dict[Build, type[ToolchainRequest]] = {
     Build.NATIVE: NativeToolchainRequest,
     Build.SYSROOT: SysrootToolchainRequest,
     Build.WINE: WineToolchainRequest,
+    Build.FOREIGN: ForeignToolchainRequest,
 }
 
 

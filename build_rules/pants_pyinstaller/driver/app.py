@@ -50,6 +50,7 @@ def run(request: contract.AppRequest) -> None:
         request.tool,
         request.site,
         _start(entry, request.hidden_imports),
+        request.reference,
     )
     unfollowed = {module: sorted(names) for module, names in hooks.excluded.items() if names}
     imports = _Imports(sources, layer, shadowed)

@@ -217,7 +217,7 @@ def _run(request: contract.CheckRequest) -> None:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(path, target)
     notes.write(request.output, messages)
-    outputs.write(request.output, contract.CHECK_RESULT, Proved(layers.chosen, added, early))
+    outputs.write(request.output, contract.CHECK_RESULT, Proved(layers.chosen, added, early, alike))
     step(
         f"check: {len(proof.names)} imports proved frozen, {len(added.modules)} modules joined the selection"
     )

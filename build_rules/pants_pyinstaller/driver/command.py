@@ -25,6 +25,9 @@ def main(arguments: list[str]) -> int:
     # holds one (Windows removes no such file); and they are on the drive of the inputs.
     tempfile.tempdir = os.getcwd()
     try:
+        foreign = os.environ.get(contract.FOREIGN_VARIABLE)
+        if foreign:
+            importlib.import_module(".analysis.foreign", __package__).adopt(foreign)
         with open(path, encoding="utf-8") as file:
             request = contract.REQUESTS[program].from_json(file.read())
         importlib.import_module(f".{program}", __package__).run(request)

@@ -26,12 +26,15 @@ execute. ``check`` takes it in place of the application; only where the outcome 
 (CHECK_VOID) does it run again, on a view with the functions that were executed after all (``reduce``), then on the
 whole. So a change of what imports do not execute leaves the inputs of ``check`` as they are.
 
+* ``core``     the interpreter of a platform whose programs cannot run here (all others are inputs)
 * ``layer``    third-party modules analysed, compiled, stripped: everything that any binary over this resolve may need
 * ``pack``     the layer's files compressed for one-file executables (one-dir builds do not need it)
 * ``trace``    every module of the layer imported frozen; those that fail also unfrozen; dynamic imports recorded
 * ``app``      first-party modules compiled, and the selection of what this binary needs from the layer
 * ``reduce``   APP_VIEW anew, with functions that were found to be executed
 * ``check``    the application's imports, frozen and unfrozen, compared; modules found at run time join the selection
+* ``carry``    in place of these two where programs of the target cannot run: what another platform's proof has added
+* ``kit``      the same bundle with a program that proves it, for a machine of the platform
 * ``exercise`` the user's own programs, run unfrozen and frozen, compared; what they miss joins the selection
 * ``assemble`` the executable and its sidecars; the only program that sees ``build_info``
 """
@@ -66,6 +69,7 @@ ENVIRONMENT: Dict[str, str] = {
 
 # --- Programs -------------------------------------------------------------------------------------------------------
 
+CORE = "core"
 LAYER = "layer"
 PACK = "pack"
 TRACE = "trace"
@@ -73,6 +77,8 @@ APP = "app"
 REDUCE = "reduce"
 CHECK = "check"
 EXERCISE = "exercise"
+CARRY = "carry"
+KIT = "kit"
 ASSEMBLE = "assemble"
 
 # --- Files in the output directories ----------------------------------------------------------------------------------
@@ -82,6 +88,7 @@ LAYER_MODULES = "modules.bin"
 LAYER_FILES = "files"
 LAYER_LICENCES = "licences.json"
 LAYER_FLOORS = "floors.json"
+LAYER_REFERENCE = "reference.json"
 PACK_INDEX = "packed.json"
 PACK_BLOB = "packed.bin"
 TRACE_RESULT = "trace.json"
@@ -125,6 +132,18 @@ EXERCISE_TESTS = "tests"
 PROOF_CLOSURE = "closure"
 PROOF_IMPORTS = "imports"
 PROOF_OFF = "off"
+
+PROOF_PASSED = "passed"
+PROOF_DEFERRED = "deferred"
+"""What a manifest's ``proof`` says, besides PROOF_OFF: run where it was built; to be delivered by a machine of the
+platform."""
+
+FOREIGN = "interpreter.json"
+"""What an interpreter that cannot run on the building machine says of itself, in its directory: see
+``analysis.foreign.Interpreter``."""
+
+FOREIGN_VARIABLE = "FOREIGN_INTERPRETER"
+"""Environment variable of a program: the directory of the interpreter for which it works, if that cannot run here."""
 
 INTERPRETER_LIBRARIES = "libraries.json"
 """What an interpreter may say, in its prefix, of the libraries that it brings: ``libraries`` (path below the prefix ->
@@ -174,6 +193,23 @@ def _frozen(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class CoreRequest(Request):
+    """Put an interpreter for macOS together that cannot run here (``core``): see ``analysis.foreign``.
+
+    :param wheels: directory into which the wheels are installed that bring its libpython and extension modules.
+    :param machine: ``arm64`` or ``x86_64``.
+    :param components: path of the table of what such an interpreter holds of other projects.
+    :param texts: paths of tables whose licence texts ``components`` refers to.
+    """
+
+    wheels: str
+    machine: str
+    components: str
+    output: str
+    texts: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class LayerRequest(Request):
     """Analyse and compile every module of a resolve (``layer``).
 
@@ -184,6 +220,8 @@ class LayerRequest(Request):
     :param hooks: directories of the user's PyInstaller hooks, highest priority first.
     :param optimize: bytecode optimisation level 0, 1 or 2.
     :param strip: strip native libraries.
+    :param reference: where programs of the target cannot run here: the same resolve installed for this machine, which
+        hooks import in its place. What differs is written to LAYER_REFERENCE.
     """
 
     site: str
@@ -193,6 +231,7 @@ class LayerRequest(Request):
     hooks: Tuple[str, ...] = ()
     optimize: int = 0
     strip: bool = True
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +282,7 @@ class AppRequest(Request):
     :param optimize: as in LayerRequest.
     :param proof: whether a proof follows.
     :param address: of the target; errors of the program that are the build's fault name it.
+    :param reference: as in LayerRequest.
     """
 
     layer: str
@@ -262,6 +302,7 @@ class AppRequest(Request):
     requirements: Tuple[str, ...] = ()
     proof: bool = True
     address: str = ""
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -310,6 +351,45 @@ class CheckRequest(Request):
     trace: str | None = None
     cache: str | None = None
     allow: Dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class CarryRequest(Request):
+    """Carry the proof of another platform over to one that cannot run here (``carry``): CHECK_RESULT, CHECK_FILES/.
+
+    :param layer, app, site: of the platform.
+    :param reference: output directory of ``layer`` for the other platform.
+    :param check, exercise, trace: what its proof wrote; None where it has none.
+    """
+
+    layer: str
+    app: str
+    site: str
+    output: str
+    reference: str
+    check: str
+    exercise: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True)
+class KitRequest(Request):
+    """Write a proof kit (``kit``): the executable ``NAME-proof``, which proves the bundle where it is started.
+
+    :param layer, app, site, tool, pack, check, exercise, name: as in AssembleRequest.
+    :param source_roots: as in CheckRequest.
+    """
+
+    layer: str
+    app: str
+    site: str
+    tool: str
+    pack: str
+    check: str
+    output: str
+    name: str
+    source_roots: Tuple[str, ...]
+    exercise: str | None = None
 
 
 @dataclass(frozen=True)
@@ -406,12 +486,15 @@ class AssembleRequest(Request):
 
 
 REQUESTS: Dict[str, Type[Request]] = {
+    CORE: CoreRequest,
     LAYER: LayerRequest,
     PACK: PackRequest,
     TRACE: TraceRequest,
     APP: AppRequest,
     REDUCE: ReduceRequest,
     CHECK: CheckRequest,
+    CARRY: CarryRequest,
+    KIT: KitRequest,
     EXERCISE: ExerciseRequest,
     ASSEMBLE: AssembleRequest,
 }

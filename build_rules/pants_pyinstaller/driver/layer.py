@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import contract, index
+from . import contract, index, outputs
 from .analysis import (
     compiled,
     conflicts,
     entry_points,
     floors,
+    foreign,
     interpreter,
     licences,
     missing,
+    msvc,
     natives,
     preflight,
     pyinstaller,
@@ -26,7 +28,8 @@ from .analysis import (
 from .analysis.code_writer import CodeWriter
 from .analysis.collect import Collection
 from .analysis.resolve import Analysis, Resolve, analyse
-from .errors import DriverError
+from .errors import DriverError, listing
+from .macho import bundled, image
 from .progress import step
 
 
@@ -40,13 +43,15 @@ def run(request: contract.LayerRequest) -> None:
     preflight.check_tools(request.strip)
     os.makedirs(request.output, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
-        version = pyinstaller.load(request.tool, request.site, work)
+        version = pyinstaller.load(request.tool, request.site, work, reference=request.reference)
         resolve = Resolve(request.site)
         step(
             f"layer: {len(resolve.dists)} distributions, PyInstaller {version}, {interpreter.platform_name()}"
         )
         analysis = analyse(resolve, request, work)
         _write(resolve, analysis, request, version, Collection(resolve, request, work))
+    if request.reference:
+        _write_reference(request)
 
 
 @dataclass
@@ -111,6 +116,16 @@ def _write(
     )
     python_library = collection.add_libraries(analysis.graph, graph.nodes)
     host = collection.copy_all()
+    if sys.platform == "win32":
+        msvc.refuse_old_runtime(
+            {
+                dest: collection.sources[dest]
+                for dest, item in collection.files.items()
+                if item.kind == "binary"
+            }
+        )
+    if foreign.adopted() is not None:
+        _refuse_unresolved(request.output, collection.files)
     shutil.copytree(
         os.path.join(os.path.realpath(request.tool), "PyInstaller", "bootloader"),
         os.path.join(request.output, "bootloader"),
@@ -144,7 +159,7 @@ def _write(
                 for dest, item in collection.files.items()
                 if item.kind == "binary" and item.origin == "interpreter"
             },
-            sys.base_prefix,
+            interpreter.prefix(),
             own,
         ),
         groups=_groups(resolve, graph.nodes),
@@ -166,6 +181,34 @@ def _write(
     step(f"layer: {len(names)} modules, {len(collection.files)} files ({size / 1e6:.1f} MB)")
 
 
+def _refuse_unresolved(output: str, files: Mapping[str, index.File]) -> None:
+    """Raise DriverError for libraries that the bundle would look for in vain: no run here would show it."""
+    found = {}
+    for dest, item in files.items():
+        parts = dest.split("/")
+        if item.kind == "symlink":
+            parts = [*parts[:-1], *item.target.split("/")]
+        path = os.path.join(output, contract.LAYER_FILES, *parts)
+        if item.kind in ("binary", "symlink"):
+            with open(path, "rb") as file:
+                found[dest] = file.read()
+    natives_alone = {dest: content for dest, content in found.items() if image.is_macho(content)}
+    lacking = [f"{dest} loads {name}" for dest, name in bundled.unresolved(natives_alone)]
+    if lacking:
+        raise DriverError(
+            f"no wheel of the lock and nothing of the interpreter brings these libraries:\n{listing(lacking)}"
+        )
+
+
+def _write_reference(request: contract.LayerRequest) -> None:
+    """Write LAYER_REFERENCE: in what the sources differ from those that hooks imported."""
+    assert request.reference is not None
+    equal, differing = foreign.differences(request.site, request.reference)
+    found = {"equal": equal, "differing": differing}
+    outputs.write_json(request.output, contract.LAYER_REFERENCE, found)
+    step(f"{equal} sources equal those of the reference, {len(differing)} do not")
+
+
 def _bootstrap(writer: CodeWriter, collection: Collection) -> list[index.Script]:
     """The bootloader's own modules, in PyInstaller's order."""
     from PyInstaller.depend.analysis import get_bootstrap_modules
@@ -175,7 +218,10 @@ def _bootstrap(writer: CodeWriter, collection: Collection) -> list[index.Script]
         if kind in ("PYMODULE", "PYSOURCE"):
             found.append(writer.script(name, "m" if kind == "PYMODULE" else "s", path, []))
         else:
-            collection.add(name, path, "binary")
+            own = foreign.extension_of(path)
+            if own != path:
+                name = os.path.join(os.path.dirname(name), os.path.basename(own))
+            collection.add(name, own, "binary")
     return found
 
 

@@ -156,11 +156,15 @@ class Proved:
     :param selection: what ships, as far as this program knows.
     :param additions: what of it the program added.
     :param early: see ``runtime.Packed``.
+    :param failing: module, or module.attribute -> what fails frozen as unfrozen.
+    :param carried_from: the platform whose proof this is, where nothing was run; see ``carry``.
     """
 
     selection: Selection
     additions: Additions = field(default_factory=Additions)
     early: dict[str, list[str]] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)
+    carried_from: str = ""
 
 
 def write_json(directory: str, name: str, content: Any) -> None:
@@ -231,4 +235,10 @@ def _read_proved(directory: str, name: str) -> Proved:
     additions = Additions(**plain["additions"])
     for field_name in ("modules", "files", "unpacked"):
         setattr(additions, field_name, set(getattr(additions, field_name)))
-    return Proved(Selection(**plain["selection"]), additions, plain["early"])
+    return Proved(
+        Selection(**plain["selection"]),
+        additions,
+        plain["early"],
+        plain["failing"],
+        plain["carried_from"],
+    )

@@ -27,6 +27,7 @@ from pants.util.logging import LogLevel
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.errors import FreezeError, require_success
 from pants_pyinstaller.lockfiles import Requirements, pinned
+from pants_pyinstaller.platforms import Platform
 from pants_pyinstaller.subsystem import PyInstaller
 from pants_pyinstaller.toolchain import (
     Host,
@@ -34,6 +35,7 @@ from pants_pyinstaller.toolchain import (
     Toolchain,
     WineToolchainRequest,
 )
+from pants_pyinstaller.toolchains import cores
 from pants_pyinstaller.wheels import InstallRequest, Wheels
 
 MINGW = "x86_64-w64-mingw32-"
@@ -48,7 +50,7 @@ PACKAGES = {
 _HERE = Path(__file__).resolve().parent
 _ASSEMBLER = "windows_python"
 _LAUNCHER = "wine_launch.py"
-_REQUIREMENTS = f"{_ASSEMBLER}/windows-python.lock"
+_REQUIREMENTS = "requirements.txt"
 _OUTPUT = "out"
 _PYTHON = "windows_python"
 _SYSTEM32 = "wine_system32"
@@ -65,7 +67,6 @@ class WinePrograms:
 
     assembler: Digest
     launcher: Digest
-    requirements: Digest
 
 
 @_uncacheable_rule
@@ -81,12 +82,11 @@ async def read_programs() -> WinePrograms:
             FileContent(path.relative_to(_HERE).as_posix(), path.read_bytes()) for path in paths
         )
 
-    assembler, launcher, requirements = await MultiGet(
+    assembler, launcher = await MultiGet(
         Get(Digest, CreateDigest, contents(files)),
         Get(Digest, CreateDigest, contents([_HERE / _LAUNCHER])),
-        Get(Digest, CreateDigest, contents([_HERE / _REQUIREMENTS])),
     )
-    return WinePrograms(assembler, launcher, requirements)
+    return WinePrograms(assembler, launcher)
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,9 @@ class WineAdditions:
 
 @dataclass(frozen=True)
 class WindowsPythonRequest:
-    """Assemble it with the standard library of `native`, for wheels of `wheels` (uv's arguments)."""
+    """Assemble it for `platform` with the standard library of `native`, for wheels of `wheels` (uv's arguments)."""
 
+    platform: Platform
     native: Toolchain
     wheels: tuple[str, ...]
 
@@ -161,13 +162,14 @@ class WineAdditionsRequest:
 async def assemble_windows_python(
     request: WindowsPythonRequest, programs: WinePrograms, installed: Installed
 ) -> WindowsPython:
+    lock = cores.lock(request.native.version, request.platform).read_text("utf-8")
     wheels = await Get(
         Wheels,
         InstallRequest(
             Requirements(
-                programs.requirements,
+                await Get(Digest, CreateDigest([FileContent(_REQUIREMENTS, lock.encode())])),
                 _REQUIREMENTS,
-                pinned((_HERE / _REQUIREMENTS).read_text("utf-8")),
+                pinned(lock),
             ),
             request.wheels,
             description="Install the wheels that hold Python for Windows",
@@ -229,7 +231,7 @@ async def find_wine_toolchain(
         *("--python-platform", request.platform.wheels),
     )
     windows, additions = await MultiGet(
-        Get(WindowsPython, WindowsPythonRequest(native, wheels)),
+        Get(WindowsPython, WindowsPythonRequest(request.platform, native, wheels)),
         Get(WineAdditions, WineAdditionsRequest(native)),
     )
     parts = (windows.digest, additions.digest, programs.launcher)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import platform
 import shutil
 import stat
 import sys
@@ -13,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import contract, index
+from ..macho import bundled
 from ..progress import step
-from . import compiled, distributions, natives, pyinstaller
+from . import compiled, distributions, foreign, natives, pyinstaller
 from .interpreter import sha256_of
 from .resolve import Resolve
 
@@ -195,7 +197,10 @@ class Collection:
         from PyInstaller.building import build_main
         from PyInstaller.depend import bindepend
 
-        python_library: str = os.path.normpath(bindepend.get_python_library_path())
+        other = foreign.adopted()
+        python_library: str = os.path.normpath(
+            bindepend.get_python_library_path() if other is None else other.library_path
+        )
         self.add(os.path.basename(python_library), python_library, "binary")
         recorded = natives.record_imports(bindepend)
         table = [
@@ -304,6 +309,8 @@ class Collection:
                 natives.strip_library(source, target, self.request.cache)
                 return
             shutil.copyfile(source, target)
+        elif foreign.adopted() is not None:
+            bundled.write(source, target, dest, platform.machine())
         else:
             from PyInstaller.building.utils import process_collected_binary
 
@@ -311,6 +318,7 @@ class Collection:
                 source,
                 dest.replace("/", os.sep),
                 use_strip=self.request.strip and sys.platform == "darwin",
+                target_arch=platform.machine() if sys.platform == "darwin" else None,
             )
             shutil.copyfile(processed, target)
         os.chmod(target, 0o755)

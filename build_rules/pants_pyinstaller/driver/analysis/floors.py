@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import platform
 import re
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 from .. import contract, outputs
 from ..errors import DriverError
+from ..macho.image import CPU
 
 GLIBC = "glibc"
 MACOS = "macOS"
@@ -115,10 +117,12 @@ def elf_symbol(path: str, floor: Floor) -> str:
 
 
 def macho_versions(path: str) -> set[str]:
-    """Minimum versions of macOS that a Mach-O file states, one for each architecture in it."""
+    """Minimum versions of macOS that a Mach-O file states for this architecture, if it has it, else for all."""
     MachO = _reader("macholib.MachO").MachO
     found = set()
-    for header in MachO(path).headers:
+    headers = MachO(path).headers
+    own = [item for item in headers if item.header.cputype == CPU.get(platform.machine())]
+    for header in own or headers:
         for command, content, _ in header.commands:
             if command.cmd == _LC_BUILD_VERSION:
                 packed = int(content.minos)

@@ -11,6 +11,7 @@ import sysconfig
 from typing import Any
 
 from .. import contract
+from . import foreign
 
 NOT_IN_APPLICATIONS = ("test", "__phello__", "site-packages")
 """Top-level names in the standard library's directory that no program can import from a bundle: Python's own tests
@@ -36,6 +37,9 @@ def platform_name() -> str:
 
 def library_paths() -> list[str]:
     """Directories (and the zip, if there is one) of the standard library, in the order of sys.path."""
+    other = foreign.adopted()
+    if other is not None:
+        return [other.modules, other.extensions]
     roots = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
     found = []
     for path in sys.path:
@@ -54,11 +58,17 @@ def library_paths() -> list[str]:
     return found
 
 
+def prefix() -> str:
+    """Where the interpreter is installed."""
+    other = foreign.adopted()
+    return sys.base_prefix if other is None else other.root
+
+
 def library_modules(paths: list[str]) -> dict[str, str]:
     """Pure modules of the standard library: path below its directory -> that directory."""
     found: dict[str, str] = {}
     for root in paths:
-        if not os.path.isdir(root) or os.path.basename(root) in ("lib-dynload", "DLLs"):
+        if not os.path.isdir(root) or os.path.basename(root) in (foreign.EXTENSIONS, "DLLs"):
             continue
         for directory, names, files in os.walk(root):
             relative = os.path.relpath(directory, root).replace(os.sep, "/")
@@ -98,7 +108,7 @@ def identity(python_library: str | None) -> dict[str, str]:
 
 def own_libraries() -> dict[str, Any]:
     """What this interpreter states about the libraries that it brings; see ``contract.INTERPRETER_LIBRARIES``."""
-    path = os.path.join(sys.base_prefix, contract.INTERPRETER_LIBRARIES)
+    path = os.path.join(prefix(), contract.INTERPRETER_LIBRARIES)
     if not os.path.isfile(path):
         return {"libraries": {}, "texts": {}}
     with open(path, encoding="utf-8") as file:
@@ -108,6 +118,9 @@ def own_libraries() -> dict[str, Any]:
 
 def certificate_places() -> dict[str, str]:
     """Where this interpreter's OpenSSL looks for certificates: compiled-in file and directory."""
+    other = foreign.adopted()
+    if other is not None:
+        return {"ca_file": other.ca_file, "ca_path": other.ca_path}
     try:
         import _ssl
     except ImportError:

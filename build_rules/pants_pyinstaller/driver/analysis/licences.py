@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +40,7 @@ def write(
     candidates = [
         os.path.join(root, name) for root in resolve.library for name in ("LICENSE.txt", "LICENSE")
     ]
-    candidates += [os.path.join(sys.base_prefix, name) for name in ("LICENSE.txt", "LICENSE")]
+    candidates += [os.path.join(interpreter.prefix(), name) for name in ("LICENSE.txt", "LICENSE")]
     for path in candidates:
         if os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as file:

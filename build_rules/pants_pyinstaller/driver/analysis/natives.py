@@ -7,7 +7,6 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -170,7 +169,7 @@ def host_licence(package: str) -> list[dict[str, str]]:
 
 def interpreter_owns(path: str) -> bool:
     """Whether a library belongs to the interpreter's own installation."""
-    base = os.path.realpath(sys.base_prefix)
+    base = os.path.realpath(interpreter.prefix())
     real = os.path.realpath(path)
     if base in ("/usr", "/"):
         libraries = interpreter.library_paths()

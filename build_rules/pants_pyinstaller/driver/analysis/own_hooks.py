@@ -122,10 +122,12 @@ def run(
     tool: str,
     site: str,
     start: Iterable[str],
+    reference: str | None = None,
 ) -> tuple[HookResults, dict[str, first_party.Source]]:
     """Run the hooks of first-party modules, in the order in which the program reaches the modules.
 
     :param start: names that the program begins with.
+    :param reference: see ``pyinstaller.load``.
     :return: what they ask for, and ``sources`` less the imports and the modules that ``excludedimports`` take away.
     :raises DriverError: a hook that fails, or that asks for something that does not exist.
     """
@@ -138,7 +140,7 @@ def run(
     waiting = dict(hooks)
     order = dict.fromkeys([*(name for name in reachable if name in hooks), *hooks])
     with tempfile.TemporaryDirectory() as work:
-        pyinstaller.load(tool, site, work, roots)
+        pyinstaller.load(tool, site, work, roots, reference)
         while True:
             followed = first_party.without(sources, results.excluded)
             gone = set(reachable).difference(first_party.reach(followed, start))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from .. import contract
 from ..errors import DriverError, listing
-from . import interpreter
+from . import foreign, interpreter
 
 _USED: dict[str, tuple[str, ...]] = {
     "PyInstaller.depend.analysis": (
@@ -69,17 +69,24 @@ _USED: dict[str, tuple[str, ...]] = {
 }
 
 
-def load(tool: str, site: str | None, work: str, roots: Sequence[str] = ()) -> str:
+def load(
+    tool: str,
+    site: str | None,
+    work: str,
+    roots: Sequence[str] = (),
+    reference: str | None = None,
+) -> str:
     """Put PyInstaller on sys.path and configure it; returns its version.
 
     sys.path becomes: the standard library, the source ``roots``, ``site``, ``tool``. So a hook sees the application's
     own ``packaging`` where it has one, and PyInstaller's dependencies are never taken for the application's (the
     graph's path does not hold them).
 
+    :param reference: what child processes import instead of ``site``; see ``foreign``.
     :raises DriverError: no PyInstaller in ``tool``, or another release line than the supported one.
     """
     tool = os.path.realpath(tool)
-    library = interpreter.library_paths()
+    library = foreign.running_paths() or interpreter.library_paths()
     sys.path[:] = [*library, tool]
     try:
         version = importlib.metadata.version("pyinstaller")
@@ -104,6 +111,10 @@ def load(tool: str, site: str | None, work: str, roots: Sequence[str] = ()) -> s
     if site is not None:
         paths = [os.path.realpath(path) for path in (*roots, site)]
         sys.path[:] = [*library, *paths, *path_files(paths[-1]), tool]
+        if foreign.adopted() is not None:
+            foreign.search_with_suffixes(*interpreter.library_paths(), paths[-1])
+        if reference is not None:
+            foreign.answer_from(reference, site)
     configure(work, sys.path[len(library) : -1] if site is not None else [])
     return version
 

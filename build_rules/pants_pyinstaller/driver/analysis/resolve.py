@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import contract
 from ..progress import step
-from . import compiled, conflicts, distributions, interpreter, pyinstaller, scan
+from . import compiled, conflicts, distributions, foreign, interpreter, pyinstaller, scan
 
 _KINDS = {
     "SourceModule": "module",
@@ -117,10 +117,14 @@ def _compile(
     return compiled.build(units, request.optimize, request.cache)
 
 
-def _imported_files(resolve: Resolve) -> dict[str, str]:
+def _imported_files(resolve: Resolve, reference: str | None) -> dict[str, str]:
     """Files of import names that two distributions own, where an ordinary import ends elsewhere than it began."""
     twice = conflicts.owned_twice(resolve.universe)
-    found = conflicts.imported_files(resolve.site, sorted(twice), resolve.library)
+    site = os.path.realpath(reference) if reference else resolve.site
+    library = foreign.running_paths() or resolve.library
+    found = foreign.exchange(
+        conflicts.imported_files(site, sorted(twice), library), site, resolve.site
+    )
     for name, path in found.items():
         owners = ", ".join(
             sorted(
@@ -157,7 +161,10 @@ def _graph(
         resolve.site
     ]  # where libraries keep their directories
     graph = graph_module.LayerGraph(
-        modules, _imported_files(resolve), [*user, *discover_hook_directories()], path
+        modules,
+        _imported_files(resolve, request.reference),
+        [*user, *discover_hook_directories()],
+        path,
     )
     empty = os.path.join(work, "hook-nothing.py")
     open(empty, "w").close()

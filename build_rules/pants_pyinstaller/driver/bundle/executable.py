@@ -10,7 +10,9 @@ import types
 from typing import Any
 
 from .. import contract
+from ..analysis import foreign
 from ..errors import DriverError
+from ..macho import tools
 from . import version_resource
 
 
@@ -48,6 +50,8 @@ def write(
     exe.manifest = None
     if sys.platform == "win32":
         _windows(exe, request)
+    if foreign.adopted() is not None:
+        tools.replace()
     loader = exe._bootloader_file("run", ".exe" if sys.platform == "win32" else "")
     clear = f"{archive_path}.{os.path.basename(loader)}"
     with open(loader, "rb") as source, open(clear, "wb") as target:

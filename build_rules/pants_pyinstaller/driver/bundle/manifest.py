@@ -9,10 +9,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .. import contract, index, notes
+from .. import contract, index, notes, outputs
 from ..analysis import floors, interpreter, pyinstaller
 from ..errors import DriverError, listing
-from . import lazy
+from . import content_digest, lazy
 from .contents import Layers
 
 
@@ -114,6 +114,7 @@ def manifest(
             "libraries": interpreter_libraries(layers),
         },
         "pyinstaller": layer.pyinstaller,
+        "proof": {**_proof(request), "content": content_digest.of(layers)},
         "distributions": [
             {
                 "name": layer.dists[number].name,
@@ -137,6 +138,21 @@ def manifest(
         "notes": notes.read(request.layer, request.app, request.check, request.exercise)
         + host_notes(layers, request.host_libraries),
     }
+
+
+def _proof(request: contract.AssembleRequest) -> dict[str, Any]:
+    """Whether the executable was proved where it was built: ``passed``, ``off`` or ``deferred``.
+
+    A deferred one also has ``carried_from``, the platform whose proof chose what is in, and in what its sources differ.
+    """
+    if request.check is None:
+        return {"state": contract.PROOF_OFF}
+    source = outputs.read_check(request.check).carried_from
+    if not source:
+        return {"state": contract.PROOF_PASSED}
+    with open(os.path.join(request.layer, contract.LAYER_REFERENCE), encoding="utf-8") as file:
+        sources: dict[str, Any] = json.load(file)
+    return {"state": contract.PROOF_DEFERRED, "carried_from": source, "sources": sources}
 
 
 def _lazy_files(request: contract.AssembleRequest, layers: Layers) -> dict[str, list[int]]:

@@ -22,13 +22,20 @@ _PYTHON = "Python Software Foundation"
 
 @dataclass(frozen=True)
 class Component:
-    """A project whose code is in files of those names; `version`: None, the files say it themselves."""
+    """A project whose code is in files of those names; `version`: None, the files say it themselves.
+
+    Where it is not the same in all releases of Python, it is given for each.
+    """
 
     name: str
     files: tuple[str, ...]
     license: str
-    version: str | None
+    version: str | Mapping[str, str] | None
     text: str
+
+    def stated(self, python: str) -> str | None:
+        """The version in that release of Python."""
+        return self.version if isinstance(self.version, str | None) else self.version[python]
 
     def is_in(self, file: str) -> bool:
         return any(fnmatchcase(file.lower(), pattern) for pattern in self.files)
@@ -36,16 +43,16 @@ class Component:
 
 @dataclass(frozen=True)
 class Components:
-    """`python`: the release for which the stated versions hold."""
+    """`python`: the releases for which the stated versions hold."""
 
-    python: str
+    python: tuple[str, ...]
     known: tuple[Component, ...]
 
 
 def read(path: Path = LIST) -> Components:
     data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     return Components(
-        data["python"],
+        tuple(data["python"]),
         tuple(
             Component(
                 item["name"],
@@ -69,10 +76,11 @@ def describe(
 
     Raises AssemblyError for another release, and for a file of others that no component names.
     """
-    if python != components.python:
+    if python not in components.python:
         raise AssemblyError(
-            f"{LIST.name} states what Python {components.python} holds of other projects, but this is {python}: "
-            "compare the versions with PCbuild/get_externals.bat of its sources, and state the new release"
+            f"{LIST.name} states what Python {', '.join(components.python)} holds of other projects, but "
+            f"this is {python}: compare the versions with PCbuild/get_externals.bat of its "
+            "sources, and state the new release"
         )
     libraries, texts = {}, {}
     for path, (company, version) in sorted(files.items()):
@@ -86,7 +94,7 @@ def describe(
         if found is not None:
             libraries[path] = {
                 "package": found.name,
-                "version": found.version or (version.split() or [""])[0],
+                "version": found.stated(python) or (version.split() or [""])[0],
                 "license": found.license,
             }
             texts[found.name] = found.text

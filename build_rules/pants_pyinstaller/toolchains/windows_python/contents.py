@@ -23,7 +23,7 @@ SKIPPED_FOLDERS = frozenset(
 _SKIPPED_FILES = re.compile(r"_sysconfigdata_.*\.py|.*\.(so|a|pyc)|turtle\.py")
 _SKIPPED_ROOTS = re.compile(r"config-\d.*")
 _FREE_THREADED = re.compile(r"\.cp\d+t-")
-_RUNTIME = re.compile(r"(vcruntime|msvcp)\d+(_\d+)?\.dll")
+_RUNTIME = re.compile(r"(vcruntime|msvcp|concrt)\d+(_\w+)?\.dll")
 _LIBRARY = re.compile(r"python3\d+\.dll")
 
 
@@ -46,6 +46,15 @@ def is_kept(name: str) -> bool:
         and not stem.endswith("_test")
         and stem not in LEFT_OUT
     )
+
+
+def newest_linker(versions: Mapping[str, tuple[int, int]]) -> tuple[str, tuple[int, int]]:
+    """The file with the newest linker of `versions` (by file name), and that version.
+
+    >>> newest_linker({"a.pyd": (14, 29), "b.pyd": (14, 44)})
+    ('b.pyd', (14, 44))
+    """
+    return max(versions.items(), key=lambda item: (item[1], item[0]))
 
 
 def with_libraries(

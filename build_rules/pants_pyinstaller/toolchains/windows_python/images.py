@@ -21,6 +21,12 @@ def machine(path: Path) -> str:
     return _MACHINES.get(number, hex(number))
 
 
+def linker(path: Path) -> tuple[int, int]:
+    """Version of the linker that wrote a PE file, such as (14, 44)."""
+    header = pefile.PE(str(path), fast_load=True).OPTIONAL_HEADER
+    return header.MajorLinkerVersion, header.MinorLinkerVersion
+
+
 def version_strings(path: Path) -> dict[str, str]:
     """The strings of the version resource, such as `FileVersion` and `CompanyName`; empty where there is none."""
     image = _open(path, "RESOURCE")

@@ -24,8 +24,13 @@ from .mingw import MinGW
 _HERE = Path(__file__).resolve().parent
 _EMPTY = "int __stdcall DllMain(void *image, unsigned reason, void *reserved) { return 1; }\n"
 
-_FILES = ("panda3d/MSVCP*.dll", "deploy_libs/*.*")
-"""What the wheels hold for a Python: the C++ runtime, and the interpreter with its libraries."""
+_FILES = ("deploy_libs/*.*", "Scripts/*.dll")
+"""What the wheels hold for a Python: the interpreter with its libraries, and Microsoft's runtime, which replaces the
+older one beside the interpreter.
+"""
+
+
+_RUNTIME = "vcruntime140.dll"
 
 
 def check_versions(library: Path, found: str) -> None:
@@ -40,6 +45,18 @@ def check_versions(library: Path, found: str) -> None:
         )
 
 
+def check_runtime(python: Path) -> None:
+    """Raises AssemblyError if Microsoft's runtime is older than the linker of a file that needs it."""
+    linkers = {path.name: images.linker(path) for path in sorted((python / "DLLs").iterdir())}
+    file, newest = contents.newest_linker(linkers)
+    said = images.file_version(python / _RUNTIME)
+    if tuple(map(int, said.split(".")[:2])) < newest:
+        raise AssemblyError(
+            f"{_RUNTIME} of the wheels is {said}, but {file} was linked by {newest[0]}.{newest[1]}, and the runtime "
+            "must not be older: lock a newer msvc-runtime"
+        )
+
+
 def copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
@@ -47,7 +64,8 @@ def copy(source: Path, target: Path) -> None:
 
 def copy_files(wheels: Path, python: Path) -> str:
     """Put the interpreter's own files and the standard library below `python`; the name of its DLL."""
-    sources = {path.name: path for pattern in _FILES for path in sorted(wheels.glob(pattern))}
+    spelt = {path.name.lower(): path for part in _FILES for path in sorted(wheels.glob(part))}
+    sources = {path.name: path for path in spelt.values()}
     library = contents.python_library(sources)
     if library is None:
         raise AssemblyError(f"the wheels hold no deploy_libs/pythonXY.dll: {wheels}")
@@ -61,6 +79,7 @@ def copy_files(wheels: Path, python: Path) -> str:
             said.get("FileVersion", ""),
         )
         copy(sources[name], python / contents.destination(name))
+    check_runtime(python)
     components.write(
         components.describe(components.read(), platform.python_version(), described), python
     )

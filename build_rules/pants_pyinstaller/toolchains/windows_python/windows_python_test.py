@@ -130,7 +130,7 @@ def test_files_of_others_are_named_with_their_version_and_licence() -> None:
     known = components.read()
     found = components.describe(
         known,
-        known.python,
+        known.python[0],
         {
             "DLLs/libssl-3.dll": ("The OpenSSL Project, https://www.openssl.org/", "3.0.15"),
             "vcruntime140.dll": ("Microsoft Corporation", "14.00.24247.2 built by: VCTOOLSD14ULDR"),
