@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pants.engine.fs import AddPrefix, Digest, DigestSubset, MergeDigests, PathGlobs
+from pants.engine.fs import EMPTY_DIGEST, AddPrefix, Digest, DigestSubset, MergeDigests, PathGlobs
 from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
@@ -111,6 +111,67 @@ async def assemble(request: AssembledRequest, pyinstaller: PyInstaller) -> Assem
         joined = await Get(ProcessResult, Process, _join(chunks, contract.CHUNKS, executable))
         digest = await Get(Digest, MergeDigests([joined.output_digest, sidecars]))
     return Assembled(digest, executable)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """A proof kit, see `contract.KitRequest`: `path` in `digest`; neither where the program has no proof."""
+
+    digest: Digest
+    path: str | None
+
+
+@rule
+async def make_kit(request: AssembledRequest) -> Kit:
+    freeze = request.freeze
+    app, check, exercise, packed = await MultiGet(
+        Get(AppLayer, FreezeRequest, freeze),
+        Get(Check, FreezeRequest, freeze),
+        Get(Exercise, FreezeRequest, freeze),
+        Get(Packed, FreezeRequest, freeze),
+    )
+    if check.digest is None or not packed.mounts:
+        return Kit(EMPTY_DIGEST, None)
+    parts = [
+        await Get(Digest, AddPrefix(app.digest, "app")),
+        await Get(Digest, AddPrefix(check.digest, "check")),
+    ]
+    if exercise.digest is not None:
+        parts.append(await Get(Digest, AddPrefix(exercise.digest, "exercise")))
+    output = await Get(
+        DriverOutput,
+        DriverRun(
+            program=contract.KIT,
+            request=contract.KitRequest(
+                layer="layer",
+                app="app",
+                site="site",
+                tool="tool",
+                pack=PACK,
+                check="check",
+                exercise="exercise" if exercise.digest is not None else None,
+                output=OUTPUT,
+                name=request.name,
+            ).to_json(),
+            toolchain=freeze.toolchain,
+            mounts=FrozenDict(
+                {
+                    "layer": app.layer.digest,
+                    "site": app.layer.site,
+                    "tool": app.layer.tool,
+                    **packed.mounts,
+                }
+            ),
+            files=await Get(Digest, MergeDigests(parts)),
+            description=f"Make the proof kit of {freeze.field_set.address}",
+            address=freeze.field_set.address,
+        ),
+    )
+    name = request.name + contract.KIT_SUFFIX
+    return Kit(
+        output.digest,
+        contract.executable_path(name, contract.ONE_FILE, freeze.toolchain.windows),
+    )
 
 
 def _join(chunks: Digest, directory: str, name: str) -> Process:

@@ -18,6 +18,8 @@ from pants.core.goals.package import (
 from pants.core.goals.run import RunRequest
 from pants.engine.env_vars import EnvironmentVars, EnvironmentVarsRequest
 from pants.engine.fs import (
+    EMPTY_DIGEST,
+    AddPrefix,
     CreateDigest,
     Digest,
     DigestContents,
@@ -36,12 +38,20 @@ from pants.engine.target import AllTargets, InvalidFieldException
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
-from pants_pyinstaller.assembly import Assembled, AssembledRequest
+from pants_pyinstaller.assembly import Assembled, AssembledRequest, Kit
 from pants_pyinstaller.build_info import BuildInfo, BuildInfoRequest
 from pants_pyinstaller.driver import contract
+from pants_pyinstaller.errors import FreezeError
 from pants_pyinstaller.inputs import BinaryRequest, FreezeRequest, PyInstallerFieldSet
+from pants_pyinstaller.subsystem import (
+    KITS_ALL,
+    KITS_CROSS,
+    KITS_DEFERRED,
+    KITS_NONE,
+    PyInstaller,
+)
 from pants_pyinstaller.target_types import PyInstallerEntryPointField
-from pants_pyinstaller.toolchain import ChosenPlatforms, Host
+from pants_pyinstaller.toolchain import ChosenPlatforms, Host, Toolchain
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +118,28 @@ async def _show_notes(field_set: PyInstallerFieldSet, assembled: Digest) -> None
             )
 
 
+def _wants_kit(option: str, toolchain: Toolchain, host: Host) -> bool:
+    """Whether `[pyinstaller].proof_kits` asks for the kit of an executable for `toolchain`.
+
+    Raises FreezeError for an unknown value.
+    """
+    wanted = {
+        KITS_NONE: False,
+        KITS_DEFERRED: toolchain.reference is not None,
+        KITS_CROSS: toolchain.platform != host.platform,
+        KITS_ALL: True,
+    }
+    if option not in wanted:
+        raise FreezeError(
+            f"[pyinstaller].proof_kits is {option!r}; it must be one of {', '.join(wanted)}."
+        )
+    return wanted[option]
+
+
 @rule
-async def build_executable(request: BinaryRequest, host: Host, targets: AllTargets) -> Executable:
+async def build_executable(
+    request: BinaryRequest, host: Host, targets: AllTargets, pyinstaller: PyInstaller
+) -> Executable:
     field_set = request.field_set
     freeze, build_info = await MultiGet(
         Get(FreezeRequest, BinaryRequest, request),
@@ -136,6 +166,9 @@ async def build_executable(request: BinaryRequest, host: Host, targets: AllTarge
         Assembled, AssembledRequest(freeze, name, build_info.values, extra, extra_digest)
     )
     await _show_notes(field_set, assembled.digest)
+    kit = Kit(EMPTY_DIGEST, None)
+    if _wants_kit(pyinstaller.proof_kits, freeze.toolchain, host):
+        kit = await Get(Kit, AssembledRequest(freeze, name, build_info.values, extra, extra_digest))
     executable = posixpath.join(directory, assembled.executable)
     root = posixpath.join(directory, name) if mode == contract.ONE_DIR else executable
     # Sidecars take the name of what they lie beside, so that several binaries share a directory.
@@ -153,8 +186,12 @@ async def build_executable(request: BinaryRequest, host: Host, targets: AllTarge
             entries.append(SymlinkEntry(path, entry.target))
         else:  # the directory of a package whose modules are all packed
             entries.append(Directory(path))
-    return Executable(
+    files = [
         await Get(Digest, CreateDigest(entries)),
+        await Get(Digest, AddPrefix(kit.digest, "" if directory == "." else directory)),
+    ]
+    return Executable(
+        await Get(Digest, MergeDigests(files)),
         path=executable,
         root=root,
         manifest=posixpath.join(directory, renamed[contract.MANIFEST]),

@@ -22,6 +22,8 @@ milliseconds: 200 MB at 100 Mbit/s. Without it both start at once, and what the 
 nevertheless. A cache that says no, or can't be reached, is not waited for; one that hangs costs this
 time at each of the five steps that follow one another. No part of a process's key."""
 
+KITS_NONE, KITS_DEFERRED, KITS_CROSS, KITS_ALL = "none", "deferred", "cross", "all"
+
 
 class PyInstaller(Subsystem):
     options_scope = "pyinstaller"
@@ -66,7 +68,7 @@ class PyInstaller(Subsystem):
         help=softwrap(
             f"""
             For which platforms executables are made: `{HOST}`, the one that Pants runs on;
-            `{ALL}`, the host and every platform that it emulates; or a list of
+            `{ALL}`, the host and every platform that it can build; or a list of
             {", ".join(PLATFORMS)}. The host's executable lies at the target's `output_path`, each
             other one in a directory beside it that is named for the platform.
             """
@@ -100,6 +102,17 @@ class PyInstaller(Subsystem):
             macOS: the identity in the building user's keychain that signs executables, such as
             `Developer ID Application: Name (TEAM)`. By default they are signed ad hoc, which arm64
             Macs ask of every program. A signature holds the time, so its bytes are not reproducible.
+            """
+        ),
+    )
+    proof_kits = StrOption(
+        default=KITS_DEFERRED,
+        help=softwrap(
+            f"""
+            For which executables a proof kit is made, the executable `NAME-proof` beside them: `{KITS_DEFERRED}`,
+            those for platforms whose programs can't run on this machine; `{KITS_CROSS}`, those for all
+            platforms but this machine's; `{KITS_ALL}`; or `{KITS_NONE}`. Started on a machine of the
+            platform, a kit repeats the proof there and writes a report. One-file executables alone have them.
             """
         ),
     )

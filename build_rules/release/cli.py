@@ -78,7 +78,10 @@ EvidenceFolder = Annotated[
 Evidence = Annotated[Path, typer.Option(help="Folder of the evidence, usually dist/evidence.")]
 Rebuilds = Annotated[
     bool,
-    typer.Option("--rebuilds", help="Require the verdict of a second build of each archive."),
+    typer.Option(
+        "--rebuilds",
+        help="Require the verdict of a second build of each archive, and each deferred proof.",
+    ),
 ]
 Repository = Annotated[
     str, typer.Option(envvar="GITHUB_REPOSITORY", help="OWNER/NAME of the repository on GitHub.")

@@ -8,6 +8,7 @@ All are in one folder (`dist/evidence`) and start with the archive's name withou
     BASE.rebuild.json   the digest of the same archive, built once more without any cache
     BASE.metrics.json   times measured where it was built
     BASE.notarisation.json   Apple's answer about the executable
+    BASE.proof.json     the report of the executable's proof kit, from a machine of its platform
 
 The first three describe the archive as published. If its executable was signed after the build,
 `signed` in `BASE.json` describes the unsigned build: the one that was measured and that a second
@@ -135,6 +136,18 @@ class Notarisation(_Model):
     status: str
 
 
+class ProofReport(_Model):
+    """`BASE.proof.json`, as a proof kit writes it: `content` is what the executable's manifest says, too."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    platform: str
+    content: str
+    passed: bool
+    imported: int = 0
+    failures: dict[str, str] = {}
+    machine: str = ""
+
+
 def load(kind: type[M], path: Path) -> M:
     """Read a JSON file; raises ReleaseError, which names the file and each wrong place."""
     try:
@@ -168,3 +181,7 @@ def metrics_path(folder: Path, base: str) -> Path:
 
 def notarisation_path(folder: Path, base: str) -> Path:
     return folder / f"{base}.notarisation.json"
+
+
+def proof_path(folder: Path, base: str) -> Path:
+    return folder / f"{base}.proof.json"

@@ -96,6 +96,18 @@ class BuildInfo:
     commit: Optional[str] = None
 
 
+DEFERRED = "deferred"
+"""The state of a proof that a machine of the executable's platform has to deliver."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether the executable was proved where it was built; `content` stands for what it holds."""
+
+    state: str
+    content: Optional[str] = None
+
+
 @dataclass(frozen=True)
 class Manifest:
     """`platform` is the one that the executable is for, as `OS-ARCH`; sizes in bytes."""
@@ -110,6 +122,7 @@ class Manifest:
     build_info: BuildInfo = BuildInfo()
     floor: Optional[Floor] = None
     unpacked_size: Optional[int] = None
+    proof: Optional[Proof] = None
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

@@ -129,6 +129,9 @@ ONE_DIR = "one-dir"
 EXERCISE_PROGRAM = "program"
 EXERCISE_TESTS = "tests"
 
+KIT_SUFFIX = "-proof"
+"""A proof kit is called as the executable, with this."""
+
 PROOF_CLOSURE = "closure"
 PROOF_IMPORTS = "imports"
 PROOF_OFF = "off"
@@ -377,7 +380,6 @@ class KitRequest(Request):
     """Write a proof kit (``kit``): the executable ``NAME-proof``, which proves the bundle where it is started.
 
     :param layer, app, site, tool, pack, check, exercise, name: as in AssembleRequest.
-    :param source_roots: as in CheckRequest.
     """
 
     layer: str
@@ -388,7 +390,6 @@ class KitRequest(Request):
     check: str
     output: str
     name: str
-    source_roots: Tuple[str, ...]
     exercise: str | None = None
 
 

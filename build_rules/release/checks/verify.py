@@ -22,13 +22,15 @@ from release.evidence import (
     SBOM_ENDING,
     Evidence,
     Notarisation,
+    ProofReport,
     Rebuild,
     evidence_path,
     load,
     notarisation_path,
+    proof_path,
     rebuild_path,
 )
-from release.manifest import Floor
+from release.manifest import DEFERRED, Floor
 from release.pack.archives import ArchiveMember, extract_member, file_sha256, read_members
 from release.platforms import CHECKSUM_SUFFIX, Platform, checksum_line, host_platform_name
 from release.project import Project
@@ -103,7 +105,8 @@ class VerifyOptions:
     """What `verify` checks beyond the files themselves.
 
     evidence   folder of the evidence; None skips the checks that need it
-    rebuilds   whether each archive needs the verdict of a second build without a cache
+    rebuilds   whether each archive needs the verdict of a second build without a cache, and one whose
+               proof is deferred the report of its proof kit
     """
 
     evidence: Path | None = None
@@ -293,6 +296,37 @@ def check_rebuild(facts: ArchiveFacts, path: Path) -> list[Defect]:
     return []
 
 
+def check_proof(facts: ArchiveFacts, path: Path) -> list[Defect]:
+    """Check that a deferred proof was delivered: a report of this executable's kit, which passed."""
+    deferred = [
+        inside.manifest.proof
+        for inside in (facts.evidence.executables if facts.evidence else ())
+        if inside.manifest and inside.manifest.proof and inside.manifest.proof.state == DEFERRED
+    ]
+    if not deferred:
+        return []
+    if not path.exists():
+        return [
+            Defect(
+                facts.name,
+                f"its proof is deferred, and {path.name} is missing: start its proof kit on "
+                f"{facts.platform} (build_support/prove.sh)",
+            )
+        ]
+    report = load(ProofReport, path)
+    defects = []
+    if report.platform != facts.platform.name:
+        defects.append(Defect(facts.name, f"{path.name} is about {report.platform}"))
+    if report.content not in [proof.content for proof in deferred]:
+        defects.append(
+            Defect(facts.name, f"{path.name} is about an executable with other contents")
+        )
+    if not report.passed:
+        failed = "; ".join(f"{what}: {how}" for what, how in sorted(report.failures.items())[:5])
+        defects.append(Defect(facts.name, f"its proof failed on {report.machine}: {failed}"))
+    return defects
+
+
 def check_signature(archive: str, executable: Path, evidence: Evidence) -> list[Defect]:
     """Check that a signed Windows executable has the recorded signature, and otherwise equals the
     built one. (macOS executables can only be verified on macOS, which happened when they were
@@ -422,9 +456,10 @@ def _check_archive(
     if options.rebuilds:
         if options.evidence is None:
             raise ReleaseError("verdicts of second builds are in the evidence folder: give it too")
-        verdict = rebuild_path(options.evidence, project.base(version, platform))
+        base = project.base(version, platform)
         try:
-            defects += check_rebuild(facts, verdict)
+            defects += check_rebuild(facts, rebuild_path(options.evidence, base))
+            defects += check_proof(facts, proof_path(options.evidence, base))
         except ReleaseError as error:
             defects.append(Defect(name, str(error)))
     return defects, facts

@@ -68,6 +68,11 @@ def test_a_whole_release_has_no_defect(release: Release) -> None:
     assert release.defects() == []
 
 
+def test_a_deferred_proof_that_was_delivered_is_no_defect(release: Release) -> None:
+    _defer(release, {})
+    assert release.defects() == []
+
+
 def test_a_single_platform_is_checked_alone(release: Release) -> None:
     report = verify.verify(release.directory, AGENT_RUNNER, TAG, [LINUX])
     unexpected = [defect for defect in report.defects if "not part of this release" in str(defect)]
@@ -89,6 +94,18 @@ def _checksum(release: Release) -> Path:
 def _replace_by_link(release: Release) -> None:
     target = _archive(release).rename(release.evidence / "archive")
     _archive(release).symlink_to(target)
+
+
+def _defer(release: Release, report: dict[str, object] | None) -> None:
+    """Say that the proof was deferred, and deliver it, with these values where it is not sound."""
+    path = release.evidence / f"{LINUX_BASE}.json"
+    evidence = json.loads(path.read_text())
+    evidence["executables"][0]["manifest"]["proof"] = {"state": "deferred", "content": "1" * 64}
+    path.write_text(json.dumps(evidence))
+    if report is not None:
+        sound = {"platform": "linux-amd64", "content": "1" * 64, "passed": True, "machine": "a Mac"}
+        beside = release.evidence / f"{LINUX_BASE}.proof.json"
+        beside.write_text(json.dumps({**sound, **report}))
 
 
 PROGRAM = stand_ins.executable(LINUX, "agent-runner", TAG)
@@ -218,6 +235,26 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "verdict about another archive": (
         lambda r: r.change("linux-amd64.rebuild.json", sha256="1" * 64),
         f"{'1' * 64}, not about this archive",
+    ),
+    "deferred proof that nobody delivered": (
+        lambda r: _defer(r, None),
+        f"{LINUX_ARCHIVE}: its proof is deferred, and {LINUX_BASE}.proof.json is missing: start its",
+    ),
+    "deferred proof that failed": (
+        lambda r: _defer(r, {"passed": False, "failures": {"ssl": "ImportError: no"}}),
+        f"{LINUX_ARCHIVE}: its proof failed on a Mac: ssl: ImportError: no",
+    ),
+    "deferred proof of another executable": (
+        lambda r: _defer(r, {"content": "9" * 64}),
+        "is about an executable with other contents",
+    ),
+    "deferred proof of another platform": (
+        lambda r: _defer(r, {"platform": "linux-arm64"}),
+        f"{LINUX_BASE}.proof.json is about linux-arm64",
+    ),
+    "proof that is none": (
+        lambda r: _defer(r, {"passed": "perhaps"}),
+        f"{LINUX_BASE}.proof.json is invalid: passed",
     ),
 }
 
