@@ -47,7 +47,7 @@ def test_the_matrix_builds_windows_on_linux_and_starts_it_on_windows() -> None:
         "checksum": "agent-runner-dev-windows-amd64.zip.sha256",
         "sbom": "agent-runner-dev-windows-amd64.cdx.json",
         "packages": "gcc-mingw-w64-x86-64 wine wine64",
-        "python": "3.13.0",
+        "python": "3.13.11",
         "glibc_floor": "",
     }
     assert jobs["linux-arm64"]["glibc_floor"] == "2.35"

@@ -96,8 +96,8 @@ _JOBS = (
         "ubuntu-24.04",
         "windows-2025",
         ("gcc-mingw-w64-x86-64", "wine", "wine64"),
-        # The patch level of the Python for Windows that build_rules/pants_pyinstaller assembles.
-        "3.13.0",
+        # The newest of build_rules/pants_pyinstaller/toolchains/cores, which Python for Windows is made of.
+        "3.13.11",
     ),
 )
 
@@ -110,8 +110,8 @@ AGENT_RUNNER = Project(
         "windows": SigningMachine("ubuntu-24.04", ("osslsigncode",)),
     },
     budgets={
-        PLATFORMS["darwin-arm64"].name: Budget(100 * MB),
-        PLATFORMS["darwin-amd64"].name: Budget(100 * MB),
+        PLATFORMS["darwin-arm64"].name: Budget(100 * MB, Floor("macOS", "12.0")),
+        PLATFORMS["darwin-amd64"].name: Budget(100 * MB, Floor("macOS", "12.0")),
         # Reachable on laptops: Debian 12's libstdc++ needs 2.36, the sysroot of Debian 13 needs
         # 2.38.
         PLATFORMS["linux-amd64"].name: Budget(100 * MB, Floor("glibc", "2.38"), 5.0),
