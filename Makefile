@@ -13,7 +13,7 @@ build-binary:  ## Build the archive of agent-runner for this platform, in dist/r
 	$(PANTS) package ::
 
 .PHONY: cross
-cross:  ## Build the archives of this platform and of those it can emulate; see docs/platforms.md.
+cross:  ## Build the archives of all platforms that this machine can build; see docs/platforms.md.
 	$(PANTS) --pyinstaller-platforms=all package ::
 
 .PHONY: backend-wheel
@@ -61,10 +61,12 @@ verify-release:  ## Check the files that build-binary wrote to dist/release; VER
 	$(PANTS) run build_rules/release:cli -- verify dist/release --platform local --version $(or $(VERSION),dev) --evidence dist/evidence
 
 TAG ?= agent-runner-v0.1.0-test
+PLATFORMS ?= all
 
 .PHONY: release-dry-run
-release-dry-run:  ## Rehearse the release of what builds here, without an account: TAG=agent-runner-v0.1.0-test.
-	PANTS_RELEASE_VERSION=$(TAG) PANTS_RELEASE_COMMIT=$$(git rev-parse HEAD) $(PANTS) package ::
+release-dry-run:  ## Rehearse the release of what builds here, without an account: TAG=agent-runner-v0.1.0-test PLATFORMS=all.
+	PANTS_RELEASE_VERSION=$(TAG) PANTS_RELEASE_COMMIT=$$(git rev-parse HEAD) \
+	  $(PANTS) --pyinstaller-platforms=$(PLATFORMS) package ::
 	$(PANTS) run build_rules/release:cli -- rehearse --tag $(TAG) $(ARGS)
 
 .PHONY: rollback-dry-run

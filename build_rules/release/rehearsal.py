@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from release.checks.verify import VerifyOptions, sound_archives
+from release.checks.verify import VerifyOptions, check_proof, sound_archives
 from release.errors import ReleaseError
+from release.evidence import proof_path
 from release.files import write_text
 from release.plan import asset_names
 from release.project import Project
@@ -130,8 +131,15 @@ def rehearse(
     }.items():
         yield "\n".join([f"=== {title}", "", *lines, ""])
     check_budgets(project, entries)
-    yield f"Rehearsed {tag} for {', '.join(p.name for p in built.platforms)}" + (
-        f"; not built here: {', '.join(stage.missing)}" if stage.missing else ""
+    unproved = [
+        facts.platform.name
+        for facts in archives
+        if check_proof(facts, proof_path(stage.evidence, project.base(tag, facts.platform)))
+    ]
+    yield (
+        f"Rehearsed {tag} for {', '.join(p.name for p in built.platforms)}"
+        + (f"; not built here: {', '.join(stage.missing)}" if stage.missing else "")
+        + (f"; to be proved on their own machines: {', '.join(unproved)}" if unproved else "")
     )
 
 
