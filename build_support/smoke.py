@@ -10,6 +10,7 @@ or no archive is for this platform.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import platform
 import subprocess
@@ -36,7 +37,8 @@ class Failure(Exception):
 def environment(home: Path) -> dict[str, str]:
     """Almost empty: what the system itself needs, and a folder for temporary files."""
     kept = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-    return {**kept, "HOME": str(home), "TMPDIR": str(home), "TEMP": str(home), "TMP": str(home)}
+    places = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(home))
+    return {**kept, **places}
 
 
 def check_checksum(checksum: Path) -> Path:
@@ -116,6 +118,9 @@ def main(arguments: list[str]) -> int:
     if not 1 <= len(arguments) <= 2:
         print("usage: smoke.py DIRECTORY [PROGRAM]", file=sys.stderr)
         return 2
+    for stream in (sys.stdout, sys.stderr):  # a pipe on Windows may know no more than cp1252
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     directory = Path(arguments[0])
     name = arguments[1] if len(arguments) == 2 else PROGRAM
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import platform
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_a_bad_program(
     archive(tmp_path, program)
     assert smoke.main([str(tmp_path), "app"]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_what_a_pipe_cannot_encode_is_escaped(tmp_path: Path) -> None:
+    archive(tmp_path, GOOD.replace("echo app 1", r"printf '\342\234\227\n'"))
+    done = subprocess.run(
+        [sys.executable, smoke.__file__, str(tmp_path), "app"],
+        env={"PYTHONIOENCODING": "cp1252:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{NATIVE}: \\u2717".encode() in done.stdout
+
+
+def test_a_program_finds_an_empty_home_whatever_its_variable(tmp_path: Path) -> None:
+    found = smoke.environment(tmp_path)
+    assert {found[name] for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP")} == {str(tmp_path)}
 
 
 def test_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import lief
+import lief  # pants: no-infer-dep
 import pytest
 from PyInstaller.archive.readers import CArchiveReader
-from uv import find_uv_bin
+from uv import find_uv_bin  # pants: no-infer-dep
 
 from pants_pyinstaller.driver import contract
 from pants_pyinstaller.driver.macho import bundled, image, signature
