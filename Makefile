@@ -44,6 +44,10 @@ test-darwin:  ## Make executables for macOS and read them: 5 minutes. PYTHON=pyt
 test-interrupted:  ## Interrupt and kill builds under qemu and Wine: about 8 minutes. PYTHON=python3.13 with pytest.
 	PYTHONPATH=tests $(PYTHON) -m pytest tests/platforms/interrupted_test.py
 
+.PHONY: site
+site:  ## Make the documentation a site, in dist/site; open dist/site/index.html.
+	$(PANTS) run build_support/docs_site:build
+
 .PHONY: lint
 lint:  ## Check formatting, style and types.
 	$(PANTS) lint check ::

@@ -69,6 +69,7 @@ LOCKS = (
     Lock("agent-runner", "3.13", tuple(PLATFORMS)),
     Lock("buildgrid", "3.13"),
     Lock("cyclonedx", "3.13"),
+    Lock("docs-site", "3.13"),
     Lock("mypy", "3.13"),
     # Pants 2.17 pins releases from before there were wheels for arm64 Macs.
     Lock("pants", "3.9", built=("ijson", "setproctitle", "psutil")),

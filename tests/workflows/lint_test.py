@@ -69,6 +69,7 @@ def test_there_are_workflows() -> None:
     assert [path.name for path in WORKFLOWS] == [
         "build-agent-runner-binaries.yml",
         "ci.yml",
+        "docs.yml",
         "locks.yml",
     ]
 
