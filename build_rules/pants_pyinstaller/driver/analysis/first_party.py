@@ -207,6 +207,10 @@ def imports_of(
     for name in source.scan.dynamic:
         if not name.startswith(".") and exists(name):
             follow(name)
+    for name in source.scan.started:
+        for found in (name, f"{name}.__main__"):
+            if exists(found):
+                follow(found)
     known_groups = {group for dist in index.dists for group in dist.entry_points}
     for group in entry_points.finder(known_groups)(source.text, True):
         for _, modules in selection.plugins_of_group(index, group):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from . import import_hooks
 
-VERSION = 12
+VERSION = 13
 """Part of the cache key: raise it whenever a result changes."""
 
 
@@ -47,7 +47,8 @@ class Scan(NamedTuple):
     own top-level package, or of an attribute of any module (``a.b:c``); ``loads``: the source imports by name;
     ``unresolved`` are the lines at which it does so with a name that is known at run time alone; ``files`` are the
     names, without their endings, of files that a source which loads extension modules by their paths may mean;
-    ``hooks``: the source may hold an import hook that loads modules from their sources.
+    ``hooks``: the source may hold an import hook that loads modules from their sources; ``started`` are modules that
+    an interpreter is started with (``[sys.executable, "-m", "a.b"]``).
     """
 
     imports: tuple[Import, ...]
@@ -60,6 +61,7 @@ class Scan(NamedTuple):
     unresolved: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
     hooks: bool = False
+    started: tuple[str, ...] = ()
 
 
 class Flags(NamedTuple):
@@ -257,6 +259,7 @@ _BUILT_IMPORT = re.compile(rb"\bast\b[\s\S]*\balias\s*\(")
 """A syntax tree of an import statement, ``ast.alias("a.b")``, which is compiled later (into a user's script, say)."""
 
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NAMED = re.compile(
     r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(:[A-Za-z_][\w.]*)?|[A-Za-z_]\w*:[A-Za-z_][\w.]*"
 )
@@ -285,6 +288,8 @@ def _with_literals(result: Scan, code: CodeType, source: bytes) -> Scan:
         result = result._replace(files=tuple(sorted(filter(str.isidentifier, stems))))
     if import_hooks.may_install(source):
         result = result._replace(hooks=True)
+    if b'"-m"' in source or b"'-m'" in source:
+        result = result._replace(started=_started(ast.parse(source)))
     named = _named_modules(code)
     if named:
         result = result._replace(named=named)
@@ -359,6 +364,22 @@ def _literal_imports(
         tuple(dict.fromkeys(prefixes)),
         tuple(sorted(set(unresolved))),
     )
+
+
+def _started(tree: ast.Module) -> tuple[str, ...]:
+    """Modules that follow ``-m`` in a list, a tuple or the arguments of a call."""
+    found = []
+    for node in ast.walk(tree):
+        items: list[ast.expr] = []
+        if isinstance(node, (ast.List, ast.Tuple)):
+            items = node.elts
+        elif isinstance(node, ast.Call):
+            items = node.args
+        values = [item.value if isinstance(item, ast.Constant) else None for item in items]
+        for option, value in zip(values, values[1:]):
+            if option == "-m" and isinstance(value, str) and _MODULE.fullmatch(value):
+                found.append(value)
+    return tuple(dict.fromkeys(found))
 
 
 def _beginning(node: ast.expr) -> str:

@@ -121,3 +121,14 @@ def test_flags_say_how_an_import_stands() -> None:
         "c": "optional",
         "d": "delayed",
     }
+
+
+def test_modules_that_an_interpreter_is_started_with() -> None:
+    text = (
+        b"run([sys.executable, '-m', 'tools.report', 'x'])\n"
+        b"os.execl(sys.executable, sys.executable, '-u', \"-m\", 'again')\n"
+        b"git('commit', '-m', 'a message of words')\nrun([exe, '-m', name])\n"
+    )
+    found = scan.scan(compile(text, "x.py", "exec"), text)
+    assert set(found.started) == {"tools.report", "again"}
+    assert not scan.scan(compile(b"import a", "x.py", "exec"), b"import a").started

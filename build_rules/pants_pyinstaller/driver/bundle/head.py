@@ -70,14 +70,14 @@ def parts(
         parts.append(archive.packed(name, "s", layers.own_script(name)))
     for name in layers.chosen.rthooks:
         parts.append(_script(name, runtime.apart(layers.script(layer.scripts[name]))))
-    parts += entry or entry_parts(app.entry, layers.own_script("entry"))
+    parts += entry or entry_parts(app.entry, layers.own_script("entry"), one_file)
     parts.append(archive.plain("PYZ.pyz", "z", pyz_data))
     return parts
 
 
-def entry_parts(entry: Entry, code: bytes) -> list[archive.Part]:
+def entry_parts(entry: Entry, code: bytes, one_file: bool) -> list[archive.Part]:
     """The entry script, whose marshalled code is ``code``, and the script that prepares ``__main__`` for it."""
-    start = runtime.start(entry.file, entry.module, entry.script)
+    start = runtime.start(entry.file, entry.module, entry.script, one_file)
     return [_script("pyi_start", start), archive.packed(entry.name, "s", code)]
 
 

@@ -215,7 +215,7 @@ def frozen(
         directory,
         request.mode,
         request.pack,
-        head.entry_parts(entry.entry, entry.code),
+        head.entry_parts(entry.entry, entry.code, request.mode == contract.ONE_FILE),
         name=program.program,
         contents=request.contents_directory,
         options=(*request.python_options, f"hash_seed={_hash_seed(request.python_options)}"),

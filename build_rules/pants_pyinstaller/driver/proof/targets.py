@@ -139,7 +139,11 @@ def _targets(
         wanted |= found
     out = (*app.wanted.excludes, *runs.NEVER_IMPORTED)
     reached = sorted(
-        name for name in wanted if not selection.is_under(name, out) and name not in sources
+        name
+        for name in wanted
+        if not selection.is_under(name, out)
+        and name not in sources
+        and not name.endswith(".__main__")
     )
     never = (*runs.NEVER_IMPORTED, *([main] if main else ()))
     asked = [name for name in first if not selection.is_under(name, never)]

@@ -53,14 +53,14 @@ def hook(
     return text + _call("importing")
 
 
-def start(file: str, module: str = "", script: bool = False) -> str:
+def start(file: str, module: str = "", script: bool = False, one_file: bool = False) -> str:
     """Text of the script that runs directly before the entry script.
 
     :param file: ``__main__.__file__``, below the bundle's directory.
     :param module: the module whose code the entry script is; "" for other scripts.
     :param script: children of multiprocessing execute the entry script, which the PYZ holds as ``__mp_main__``.
     """
-    return _call("starting", file, module, script)
+    return _call("starting", file, module, script, one_file)
 
 
 def apart(code: bytes) -> str:

@@ -1,7 +1,7 @@
 # mypy: ignore-errors
 
 
-def _pyi_starting(file, module, script):
+def _pyi_starting(file, module, script, one_file):
     """``__main__`` is made ready for the entry script, or for what a process of the program was started to do instead.
 
     That is the work of multiprocessing's children, and of an interpreter: ``sys.executable`` with ``-m`` or ``-c``.
@@ -23,8 +23,15 @@ def _pyi_starting(file, module, script):
             return os.environ.get("_PYI_MAIN_PROCESS", "").partition(":")[0] != str(os.getpid())
         try:
             with open("/proc/self/environ", "rb") as environ:
-                return b"_PYI_PARENT_PROCESS_LEVEL=1" in environ.read().split(b"\0")
-        except OSError:
+                if b"_PYI_PARENT_PROCESS_LEVEL=1" in environ.read().split(b"\0"):
+                    return True
+            # It may have been given an environment with nothing in it.
+            parent = os.getppid()
+            if one_file:  # the process that unpacked it
+                with open(f"/proc/{parent}/stat") as status:
+                    parent = int(status.read().rpartition(")")[2].split()[1])
+            return os.path.samefile(f"/proc/{parent}/exe", "/proc/self/exe")
+        except (OSError, ValueError, IndexError):
             return False
 
     def command():

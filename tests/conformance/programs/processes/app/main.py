@@ -175,6 +175,14 @@ def main():
             lambda: list(threads.map(lambda _: run(this_program("child")), range(2))),
         )
     fact("start method", multiprocessing.get_start_method)
+    fact(
+        "a module of the library as a program",
+        lambda: run([sys.executable, "-m", "calendar", "2024", "1"])[:2],
+    )
+    fact(
+        "code, with nothing in the environment",
+        lambda: run([sys.executable, "-c", "import sys; print(sys.argv[1:])", "x"], env={})[:2],
+    )
 
 
 if __name__ == "__main__":

@@ -96,7 +96,14 @@ def main():
     fact("exit handler", lambda: run(this_program("handlers")))
     fact("ended by exit()", lambda: run(this_program("exit")))
     fact("interrupted", interrupted)
+    fact("output that cannot be written", unwritten)
     fact("deleted at the end", lambda: run(this_program("deleted")))
+
+
+def unwritten():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(this_program("handlers"), stdout=full, stderr=subprocess.DEVNULL)
+    return done.returncode
 
 
 if __name__ == "__main__":
