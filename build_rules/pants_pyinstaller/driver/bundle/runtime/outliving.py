@@ -66,15 +66,31 @@ def _pyi_outliving(modules, files, library):
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
-            if name not in modules or os.path.isdir(root):
+            if name not in modules:
                 return None
             origin = os.path.join(root, *modules[name][-1].split("/"))
+            if os.path.exists(
+                origin
+            ):  # the directory may be there while its files are being removed
+                return None
             spec = _frozen_importlib.ModuleSpec(name, Loader(name, origin), origin=origin)
             spec.has_location = True
             return spec
 
+    create_module = ExtensionFileLoader.create_module
+
+    def create_module_of_program(self, spec):
+        try:
+            return create_module(self, spec)
+        except ImportError:  # its file may have been removed since it was found
+            if spec.name not in modules or os.path.exists(spec.origin):
+                raise
+        return Loader(spec.name, spec.origin).create_module(spec)
+
+    create_module_of_program.__name__ = create_module_of_program.__qualname__ = "create_module"
     if modules:
         sys.meta_path.append(Finder)
+        ExtensionFileLoader.create_module = create_module_of_program
 
     get_code = zipimport.zipimporter.get_code
 
@@ -82,7 +98,8 @@ def _pyi_outliving(modules, files, library):
         try:
             return get_code(self, fullname)
         except (ImportError, OSError):
-            if os.path.isdir(root) or self.archive != os.path.join(root, "base_library.zip"):
+            library_path = os.path.join(root, "base_library.zip")
+            if self.archive != library_path or os.path.exists(library_path):
                 raise
         with Unpacked(["base_library.zip"]) as paths:
             return get_code(zipimport.zipimporter(paths[0]), fullname)

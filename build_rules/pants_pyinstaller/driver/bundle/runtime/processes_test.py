@@ -155,3 +155,16 @@ def test_a_daemon_outlives_its_bundle(freezer: Freezer, tmp_path: Path, mode: st
         time.sleep(0.05)
     assert (tmp_path / "log").read_text() == "daemon (1,)_sqlite3"
     assert not list(temporary.iterdir())
+
+
+def test_a_native_file_may_be_removed_once_it_is_found(freezer: Freezer) -> None:
+    source = (
+        "import importlib.util, shutil, sys\n\n"
+        "spec = importlib.util.find_spec('_sqlite3')\nshutil.rmtree(sys._MEIPASS)\n"
+        "module = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(module)\n"
+        "print(module.connect(':memory:').execute('select 1').fetchone(), module.__name__)\n"
+        "import sqlite3\n"
+    )
+    app = freezer.app("removed_native", {"removed_native.py": source}, "removed_native.py")
+    done = start(freezer.freeze(app, mode=contract.ONE_FILE))
+    assert (done.returncode, done.stdout) == (0, "(1,) _sqlite3\n"), done.stderr
