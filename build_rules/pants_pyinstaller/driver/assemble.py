@@ -75,7 +75,7 @@ def run(request: contract.AssembleRequest) -> None:
         executable.write(request, pkg, path, library, one_dir)
     made = manifest.manifest(request, layers, path, build_info, floor)
     outputs.write_json(request.output, contract.MANIFEST, made)
-    notices = manifest.notices(request.layer, layers)
+    notices = manifest.notices(request, layers)
     outputs.write_json(request.output, contract.NOTICES, notices)
     step(f"assemble: {path}, {os.path.getsize(path) / 1e6:.1f} MB")
     if request.chunks:

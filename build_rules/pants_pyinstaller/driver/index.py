@@ -94,6 +94,22 @@ class Script:
 
 
 @dataclass
+class Decompressor:
+    """An extension module that one-file executables unpack themselves with.
+
+    :param file: path in the layer and in the bundle.
+    :param name, version: of its distribution.
+    :param license: of all that is in the file.
+    """
+
+    file: str
+    sha256: str
+    name: str
+    version: str
+    license: str
+
+
+@dataclass
 class Index:
     """Everything; see the fields' types.
 
@@ -129,6 +145,7 @@ class Index:
     faults: dict[str, str] = field(default_factory=dict)
     unresolved: dict[str, list[int]] = field(default_factory=dict)
     import_hooks: list[str] = field(default_factory=list)
+    decompressor: Decompressor | None = None
 
     def __post_init__(self) -> None:
         self.number = {name: position for position, name in enumerate(self.names)}
@@ -191,5 +208,7 @@ def read(directory: str) -> Index:
     plain["files"] = {dest: File(**row) for dest, row in plain["files"].items()}
     plain["dists"] = [Dist(**row) for row in plain["dists"]]
     plain["bootstrap"] = [Script(**row) for row in plain["bootstrap"]]
+    if plain["decompressor"] is not None:
+        plain["decompressor"] = Decompressor(**plain["decompressor"])
     plain["scripts"] = {name: Script(**row) for name, row in plain["scripts"].items()}
     return Index(**plain)

@@ -28,6 +28,7 @@ from .analysis import (
 from .analysis.code_writer import CodeWriter
 from .analysis.collect import Collection
 from .analysis.resolve import Analysis, Resolve, analyse
+from .bundle import zstandard
 from .errors import DriverError, listing
 from .macho import bundled, image
 from .progress import step
@@ -110,7 +111,7 @@ def _write(
     step(f"{sum(module.length > 0 for module in modules)} compiled modules written")
     collection.add_module_files(analysis.graph, graph.nodes, graph.number, modules)
     collection.add_base_library(graph.base, graph.nodes, analysis.modules)
-    collection.add_data_files(graph.number)
+    collection.add_data_files(graph.number, modules)
     collection.add_sources_as_files(
         dict(analysis.graph._module_collection_mode), names, graph.nodes, modules
     )
@@ -132,8 +133,11 @@ def _write(
         dirs_exist_ok=True,
         copy_function=shutil.copyfile,
     )
-    _write_floors(request.output, collection.files)
-    licences.write(resolve, request, host)
+    decompressor = None
+    if foreign.adopted() is None:  # what packs loads it, too
+        decompressor = zstandard.install(request.tool, request.output, request.strip, request.cache)
+    _write_floors(request.output, collection.files, decompressor)
+    licences.write(resolve, request, host, zstandard.PROJECT)
     own = interpreter.own_libraries()["libraries"]
     made = index.Index(
         schema=contract.SCHEMA,
@@ -170,6 +174,7 @@ def _write(
             for name, node in graph.nodes.items()
             if isinstance(node.code, compiled.Module) and node.code.scan.unresolved
         },
+        decompressor=decompressor,
         import_hooks=[
             name
             for name, node in graph.nodes.items()
@@ -225,13 +230,17 @@ def _bootstrap(writer: CodeWriter, collection: Collection) -> list[index.Script]
     return found
 
 
-def _write_floors(output: str, files: Mapping[str, index.File]) -> None:
+def _write_floors(
+    output: str, files: Mapping[str, index.File], decompressor: index.Decompressor | None
+) -> None:
     folder = os.path.join(output, contract.LAYER_FILES)
     places = {
         dest: os.path.join(folder, *dest.split("/"))
         for dest, item in files.items()
         if item.kind != "symlink"
     }
+    if decompressor is not None:
+        places[decompressor.file] = os.path.join(output, *decompressor.file.split("/"))
     floors.write(output, places, pyinstaller.bootloader(output, sys.platform == "win32"))
 
 

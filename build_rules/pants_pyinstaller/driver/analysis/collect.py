@@ -10,7 +10,7 @@ import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import contract, index
@@ -103,15 +103,26 @@ class Collection:
         folder, _, base = dest.replace(os.sep, "/").rpartition("/")
         return ".dist-info" in folder and base not in distributions.METADATA_FILES
 
-    def add_data_files(self, number: Mapping[str, int]) -> None:
-        """Data files and native libraries of all distributions, each with its nearest package, and their metadata."""
+    def add_data_files(self, number: Mapping[str, int], modules: Sequence[index.Node]) -> None:
+        """Data files and native libraries of all distributions, each with its nearest package, and their metadata.
+
+        :param modules: by number.
+        """
+        names = list(number)
+        imported = {
+            names[edge].rpartition(".")[0]
+            for name, module in zip(names, modules)
+            for edge in module.edges
+            if not name.startswith(names[edge].rpartition(".")[0] + ".")
+        }
         for owner, distribution in enumerate(self.resolve.dists):
             natives_of = distributions.native_files(self.resolve.site, distribution)
-            for path in (
-                *distributions.data_files(distribution),
-                *distributions.sources_as_data(distribution),
-                *natives_of,
-            ):
+            sources = (
+                path
+                for path in distributions.sources_as_data(distribution)
+                if os.path.dirname(path).replace("/", ".") not in imported
+            )
+            for path in (*distributions.data_files(distribution), *sources, *natives_of):
                 package = os.path.dirname(path).replace("/", ".")
                 while package and package not in number:
                     package = package.rpartition(".")[0]

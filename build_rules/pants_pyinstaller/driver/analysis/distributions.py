@@ -319,7 +319,8 @@ def data_files(distribution: Distribution) -> tuple[str, ...]:
 def sources_as_data(distribution: Distribution) -> tuple[str, ...]:
     """Python files below a package in folders that are no packages: templates, scripts for other programs.
 
-    Some can be imported as well, as parts of a namespace; those are modules too.
+    Some can be imported as well, as parts of a namespace; those are modules too, and nothing else if others import
+    from their folder.
     """
     packages = _packages(distribution)
     return tuple(

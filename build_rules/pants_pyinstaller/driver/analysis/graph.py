@@ -22,7 +22,7 @@ from PyInstaller.depend.analysis import PyiModuleGraph
 from PyInstaller.lib.modulegraph import modulegraph as mg
 from PyInstaller.lib.modulegraph.find_modules import get_implies
 
-from . import distributions, scan
+from . import distributions, native_names, scan
 from .compiled import Module
 from .selection import is_under
 
@@ -185,7 +185,7 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
         children: Mapping[str, list[str]],
         may_name: Callable[[str, str], bool],
     ) -> None:
-        """Follow modules named by literals and packages that are iterated (see ``scan.Scan``).
+        """Follow modules named by literals, in compiled code too, and packages that are iterated (see ``scan.Scan``).
 
         New modules may bring new ones: repeated until nothing is added.
 
@@ -196,12 +196,19 @@ class LayerGraph(PyiModuleGraph):  # type: ignore[misc]
             fresh = [
                 node
                 for node in list(self.iter_all())
-                if isinstance(node.code, Module) and node.identifier not in done
+                if isinstance(node, mg.Extension) or isinstance(node.code, Module)
+                if node.identifier not in done
             ]
             if not fresh:
                 return
             for node in fresh:
                 done.add(node.identifier)
+                if isinstance(node, mg.Extension):
+                    top = node.identifier.partition(".")[0]
+                    if "." in node.identifier and node.filename:
+                        for name in sorted(native_names.find(node.filename, top, exists)):
+                            self.follow(name, node)
+                    continue
                 found: scan.Scan = node.code.scan
                 package = (
                     node.identifier

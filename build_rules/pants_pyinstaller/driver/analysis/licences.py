@@ -12,8 +12,16 @@ from .resolve import Resolve
 
 
 def write(
-    resolve: Resolve, request: contract.LayerRequest, host: Mapping[str, dict[str, Any]]
+    resolve: Resolve,
+    request: contract.LayerRequest,
+    host: Mapping[str, dict[str, Any]],
+    decompressor: str,
 ) -> None:
+    """Write LAYER_LICENCES.
+
+    :param host: the host's libraries in the layer.
+    :param decompressor: project, installed beside PyInstaller, that one-file executables hold a module of.
+    """
     texts: dict[str, Any] = {
         "distributions": {},
         "packages": {},
@@ -30,13 +38,16 @@ def write(
         texts["packages"][package] = natives.host_licence(package)
     tool = os.path.realpath(request.tool)
     for item in distributions.read_distributions(tool):
-        if item.key == "pyinstaller":
-            texts["bootloader"] = []
+        if item.key in ("pyinstaller", decompressor):
+            found = []
             for path in item.licence_files:
                 with open(os.path.join(tool, path), encoding="utf-8", errors="replace") as file:
-                    texts["bootloader"].append(
-                        {"file": path.rsplit("/", 1)[-1], "text": file.read()}
-                    )
+                    found.append({"file": path.rsplit("/", 1)[-1], "text": file.read()})
+            if item.key == "pyinstaller":
+                texts["bootloader"] = found
+            else:
+                text = "\n".join(one["text"] for one in found)
+                texts["interpreter_libraries"][item.name] = text
     candidates = [
         os.path.join(root, name) for root in resolve.library for name in ("LICENSE.txt", "LICENSE")
     ]

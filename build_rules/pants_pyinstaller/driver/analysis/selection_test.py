@@ -66,6 +66,8 @@ DISTRIBUTIONS: dict[str, dict[str, str | bytes]] = {
         "folders/templates/plain/env.py": "raise SystemExit('a template')\n",
         "folders/templates/plain/README": "read me",
         "folders/templates/{{name}}/setup.py": "{{body}}\n",
+        "folders/space/part.py": "VALUE = 'part'\n",
+        "folders/user.py": "from folders.space import part\n",
         "folders/native/__init__.py": "",
         f"folders/native/lib{SUFFIX}": b"",
         "folders/native/table.dat": "1",
@@ -165,11 +167,11 @@ NEEDED: Mapping[str, tuple[str, str, set[str]]] = {
         {"table"},
     ),
     "data": (
-        "import folders\n"
+        "import folders, folders.user\n"
         "print([folders.names(f) for f in ('templates/plain', 'templates/{{name}}')])\n"
         "print((folders.HERE / 'native' / 'table.dat').read_text(), len(folders.names('native')))\n"
-        "print((folders.HERE / '_examples').exists(), (folders.HERE / 'tests').exists())",
-        "[['README', 'env.py'], ['setup.py']]\n1 2\nFalse False",
+        "print([(folders.HERE / f).exists() for f in ('_examples', 'tests', 'space/part.py')])",
+        "[['README', 'env.py'], ['setup.py']]\n1 2\n[False, False, False]",
         {"folders"},
     ),
     "encoding": ("import odd_encoding\nprint(odd_encoding.VALUE)", "1", {"odd-encoding"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marshal
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .. import contract
 from ..analysis import compiled
@@ -14,18 +14,28 @@ from . import archive, left_out, runtime
 from .contents import Layers
 
 
-def pyz(layers: Layers, extra: Iterable[archive.PyzEntry] = ()) -> bytes:
-    """The PYZ archive of the selection and the first-party modules (which win over equal names)."""
+def pyz(
+    layers: Layers,
+    extra: Iterable[archive.PyzEntry] = (),
+    packed: Mapping[int, memoryview] | None = None,
+) -> bytes:
+    """The PYZ archive of the selection and the first-party modules (which win over equal names).
+
+    :param packed: number of a module of the layer -> its code as ``pack`` compressed it.
+    """
     found: dict[str, archive.PyzEntry] = {}
     base = {layers.layer.names[number] for number in layers.layer.base}
     for name in layers.chosen.modules:
-        node = layers.layer.nodes[layers.layer.number[name]]
+        number = layers.layer.number[name]
+        node = layers.layer.nodes[number]
         if (
             node.kind in archive.PYZ_KINDS
             and name not in base
             and (node.length or node.kind == "namespace")
         ):
-            blob = layers.code[node.offset : node.offset + node.length]
+            blob = (packed or {}).get(number) or layers.code[
+                node.offset : node.offset + node.length
+            ]
             found[name] = archive.PyzEntry(name, archive.PYZ_KINDS[node.kind], blob)
     for own in layers.app.modules:
         if (

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from .. import contract, index, notes, outputs
 from ..analysis import floors, interpreter, pyinstaller
 from ..errors import DriverError, listing
-from . import content_digest, lazy
+from . import content_digest
 from .contents import Layers
+from .stored import Stored
 
 
 def forbid_host_libraries(layers: Layers, policy: str) -> None:
@@ -60,14 +61,26 @@ def host_libraries(layers: Layers) -> list[dict[str, Any]]:
     return [item for dest, item in sorted(layers.layer.host_libraries.items()) if dest in selected]
 
 
-def interpreter_libraries(layers: Layers) -> list[dict[str, Any]]:
-    """Bundled libraries that came with the interpreter and that it names: the same and license."""
+def _stored(request: contract.AssembleRequest, layers: Layers) -> Stored | None:
+    return Stored(layers, request.pack) if request.mode == contract.ONE_FILE else None
+
+
+def interpreter_libraries(layers: Layers, stored: Stored | None) -> list[dict[str, Any]]:
+    """Bundled libraries that came with the interpreter and that it names: the same and license.
+
+    The decompressor of a one-file executable is among them: newer interpreters have it themselves.
+    """
     selected = set(layers.chosen.files)
     known = sorted(layers.layer.interpreter_libraries.items())
-    return [item for dest, item in known if dest in selected]
+    found = [item for dest, item in known if dest in selected]
+    if stored is not None and stored.reads_zstd and layers.layer.decompressor is not None:
+        item = asdict(layers.layer.decompressor)
+        item["package"], item["name"] = item["name"], item.pop("file").rpartition("/")[2]
+        found.append(item)
+    return found
 
 
-def _sizes(layers: Layers) -> dict[int, int]:
+def _sizes(layers: Layers, stored: Stored | None) -> dict[int, int]:
     """Bytes of each distribution in the bundle: its files unpacked, the code of its modules compressed."""
     layer = layers.layer
     sizes = dict.fromkeys(layers.chosen.dists, 0)
@@ -76,9 +89,10 @@ def _sizes(layers: Layers) -> dict[int, int]:
         if item.owner in sizes:
             sizes[item.owner] += item.size
     for name in layers.chosen.modules:
-        node = layer.node(name)
-        if node is not None and node.owner in sizes:
-            sizes[node.owner] += node.length
+        number = layer.number[name]
+        if layer.nodes[number].owner in sizes:
+            length = stored.code_length(number) if stored else layer.nodes[number].length
+            sizes[layer.nodes[number].owner] += length
     return sizes
 
 
@@ -99,7 +113,8 @@ def manifest(
 ) -> dict[str, Any]:
     """What is inside, for people and for an SBOM; sizes in bytes."""
     layer = layers.layer
-    sizes = _sizes(layers)
+    stored = _stored(request, layers)
+    sizes = _sizes(layers, stored)
     return {
         "schema": contract.SCHEMA,
         "platform": layer.platform,
@@ -111,7 +126,7 @@ def manifest(
         },
         "interpreter": {
             **{key: layer.python[key] for key in ("version", "implementation", "sha256")},
-            "libraries": interpreter_libraries(layers),
+            "libraries": interpreter_libraries(layers, stored),
         },
         "pyinstaller": layer.pyinstaller,
         "proof": {**_proof(request), "content": content_digest.of(layers)},
@@ -133,7 +148,7 @@ def manifest(
             for name in layers.chosen.modules
             if name in layer.unresolved and layer.nodes[layer.number[name]].owner >= 0
         },
-        "lazy_files": _lazy_files(request, layers),
+        "lazy_files": _lazy_files(stored),
         "unpacked_size": _unpacked_size(layers, build_info),
         "notes": notes.read(request.layer, request.app, request.check, request.exercise)
         + host_notes(layers, request.host_libraries),
@@ -155,22 +170,19 @@ def _proof(request: contract.AssembleRequest) -> dict[str, Any]:
     return {"state": contract.PROOF_DEFERRED, "carried_from": source, "sources": sources}
 
 
-def _lazy_files(request: contract.AssembleRequest, layers: Layers) -> dict[str, list[int]]:
+def _lazy_files(stored: Stored | None) -> dict[str, list[int]]:
     """Files of a one-file executable that stay packed until they are needed: destination -> bytes packed, unpacked.
 
     They lie behind the modules, and the archive's table of contents does not list them.
     """
-    if request.mode != contract.ONE_FILE or request.pack is None:
+    if stored is None:
         return {}
-    with open(os.path.join(request.pack, contract.PACK_INDEX), encoding="utf-8") as file:
-        table = json.load(file)["files"]
-    found = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
-    return {dest: table[dest][1:] for dest in sorted({*itertools.chain(*found.values())})}
+    return {dest: [stored.length(dest), stored.size(dest)] for dest in stored.lazy}
 
 
-def notices(layer_path: str, layers: Layers) -> list[dict[str, Any]]:
+def notices(request: contract.AssembleRequest, layers: Layers) -> list[dict[str, Any]]:
     """Licence texts of everything inside: distributions, interpreter, host libraries, PyInstaller's bootloader."""
-    with open(os.path.join(layer_path, contract.LAYER_LICENCES), encoding="utf-8") as file:
+    with open(os.path.join(request.layer, contract.LAYER_LICENCES), encoding="utf-8") as file:
         texts = json.load(file)
     layer = layers.layer
     found = [
@@ -190,7 +202,7 @@ def notices(layer_path: str, layers: Layers) -> list[dict[str, Any]]:
     )
     brought = {
         (item["package"], item["version"], item["license"])
-        for item in interpreter_libraries(layers)
+        for item in interpreter_libraries(layers, _stored(request, layers))
     }
     for package, version, licence in sorted(brought):
         text = {"file": "LICENSE", "text": texts["interpreter_libraries"][package]}
@@ -230,6 +242,11 @@ def natives(layers: Layers) -> list[floors.Native]:
         loader = pyinstaller.bootloader(layers.layer_path, sys.platform == "win32")
         origin = f"PyInstaller {layer.pyinstaller}"
         found.append(floors.Native("", loader, origin, known[""]))
+    decompressor = layer.decompressor
+    if decompressor is not None and decompressor.file in known:
+        path = os.path.join(layers.layer_path, *decompressor.file.split("/"))
+        origin = f"{decompressor.name} {decompressor.version}"
+        found.append(floors.Native(decompressor.file, path, origin, known[decompressor.file]))
     for dest in layers.app.files:
         path = layers.own_path(dest)
         floor = floors.read(path)

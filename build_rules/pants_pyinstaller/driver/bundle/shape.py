@@ -7,7 +7,6 @@ plain bootloader with the archive appended, which does with it what it does in t
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -16,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from .. import contract
 from ..analysis import pyinstaller
 from ..errors import DriverError
-from . import archive, head, lazy, runtime, tree
+from . import archive, head, runtime, tree
 from .contents import Layers
+from .stored import Stored
 
 _NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
 
@@ -56,18 +56,30 @@ def parts(
     :raises DriverError: ONE_FILE without ``pack``.
     """
     check_mode(mode)
-    pyz = head.pyz(layers, extra)
     if mode == contract.ONE_DIR:
-        return head.parts(layers, options, pyz, False, entry, first=first)
-    packed = _Packed(pack)
-    modules = lazy.plan(layers.layer, layers.chosen.modules, layers.chosen.files)
-    appendix, places = _appendix(modules, packed, len(pyz))
+        return head.parts(layers, options, head.pyz(layers, extra), False, entry, first=first)
+    stored = Stored(layers, pack)
+    pyz = head.pyz(layers, extra, stored.code)
+    appendix, places = _appendix(stored, len(pyz))
     coming = {
-        name: [item for item in found if item in modules] for name, found in (early or {}).items()
+        name: [item for item in found if item in stored.plan]
+        for name, found in (early or {}).items()
     }
-    files = _file_parts(layers, packed, set(places), build_info)
+    files = _file_parts(layers, stored, build_info)
+    dictionary = None
+    if stored.dictionary is not None:
+        stream, size = stored.dictionary
+        dictionary = len(pyz) + len(appendix), len(stream), size
+        appendix += stream
+    decompressor = layers.layer.decompressor if stored.reads_zstd else None
+    if decompressor is not None:
+        dest, stream = decompressor.file, stored.decompressor(layers)
+        size = os.path.getsize(os.path.join(layers.layer_path, *dest.split("/")))
+        files.append(archive.Part(dest.replace("/", os.sep), "b", stream, size, True))
+        files.sort(key=_order)
     library = _place(files, "base_library.zip", len(pyz) + len(appendix))
-    stay = runtime.Packed(modules, places, coming, library)
+    reads_zstd = decompressor.file if decompressor is not None else None
+    stay = runtime.Packed(stored.plan, places, coming, library, reads_zstd, dictionary)
     first_parts = head.parts(layers, options, pyz + appendix, True, entry, stay, first)
     for dest, path in sorted((data or {}).items()):
         with open(path, "rb") as file:
@@ -123,36 +135,13 @@ def for_proof(
     return path
 
 
-class _Packed:
-    """The layer's packed files, opened."""
-
-    def __init__(self, pack: str | None) -> None:
-        if pack is None:
-            raise DriverError("a one-file executable needs the layer's packed files")
-        with open(os.path.join(pack, contract.PACK_INDEX), encoding="utf-8") as file:
-            self.table: dict[str, list[int]] = json.load(file)["files"]
-        with open(os.path.join(pack, contract.PACK_BLOB), "rb") as blob:
-            self.blob = memoryview(blob.read())
-
-    def stream(self, dest: str) -> memoryview:
-        """The zlib stream of a file."""
-        offset, length, _ = self.table[dest]
-        return self.blob[offset : offset + length]
-
-    def size(self, dest: str) -> int:
-        """Bytes of a file once unpacked."""
-        return self.table[dest][2]
-
-
-def _appendix(
-    modules: dict[str, list[str]], packed: _Packed, start: int
-) -> tuple[bytes, dict[str, tuple[int, int, int]]]:
+def _appendix(stored: Stored, start: int) -> tuple[bytes, dict[str, tuple[int, int, int]]]:
     """Streams of the lazy files one after the other, and where each lies when the first is at ``start``."""
     places: dict[str, tuple[int, int, int]] = {}
     streams = []
-    for dest in sorted({dest for wanted in modules.values() for dest in wanted}):
-        stream = packed.stream(dest)
-        places[dest] = (start, len(stream), packed.size(dest))
+    for dest in stored.lazy:
+        stream = stored.frame_or_zlib(dest)
+        places[dest] = (start, len(stream), stored.size(dest))
         streams.append(stream)
         start += len(stream)
     return b"".join(streams), places
@@ -167,11 +156,10 @@ def _place(parts: Sequence[archive.Part], name: str, start: int) -> tuple[int, i
     raise KeyError(name)
 
 
-def _file_parts(
-    layers: Layers, packed: _Packed, lazy_files: set[str], build_info: bytes | None
-) -> list[archive.Part]:
+def _file_parts(layers: Layers, stored: Stored, build_info: bytes | None) -> list[archive.Part]:
     """Files of a one-file executable, sorted as PyInstaller sorts them: by type code, then by name."""
     own = layers.app.files.keys() | layers.app.links.keys()
+    lazy_files = set(stored.lazy)
     found = []
     for dest in layers.chosen.files:
         item = layers.layer.files[dest]
@@ -190,7 +178,12 @@ def _file_parts(
             with open(layers.path_of(dest), "rb") as file:
                 found.append(archive.packed(name, kind, file.read(), 6))
             continue
-        found.append(archive.Part(name, kind, packed.stream(dest), item.size, True))
+        stream = stored.zlib(dest)
+        if stream is None:  # lazy in other programs
+            with open(layers.path_of(dest), "rb") as file:
+                found.append(archive.packed(name, kind, file.read(), 6))
+            continue
+        found.append(archive.Part(name, kind, stream, item.size, True))
     for dest, executable_bit in layers.app.files.items():
         with open(layers.own_path(dest), "rb") as file:
             data = file.read()
@@ -200,4 +193,8 @@ def _file_parts(
         found.append(archive.plain(dest.replace("/", os.sep), "n", os.fsencode(target) + b"\0"))
     if build_info is not None:
         found.append(archive.packed(contract.BUILD_INFO, "x", build_info))
-    return sorted(found, key=lambda part: (part.kind, part.name))
+    return sorted(found, key=_order)
+
+
+def _order(part: archive.Part) -> tuple[str, str]:
+    return part.kind, part.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import zlib
@@ -12,6 +11,7 @@ from pants_pyinstaller.driver import contract, index, outputs
 from pants_pyinstaller.driver.analysis import first_party, selection
 from pants_pyinstaller.driver.bundle.archive import PYZ_KINDS
 from pants_pyinstaller.driver.bundle.contents import load_layers
+from pants_pyinstaller.driver.bundle.stored import Stored
 from pants_pyinstaller.explain import document
 from pants_pyinstaller.explain.record import statements
 from pants_pyinstaller.explain.request import RecordRequest
@@ -52,19 +52,13 @@ class Builder:
         )
         hooks = statements.hook_directories(request.tool, request.site, request.hooks)
         self.hooks = statements.Hooks(hooks)
-        self.packed = self._packed_sizes()
+        one_file = request.mode == contract.ONE_FILE and request.pack is not None
+        self.stored = Stored(self.layers, request.pack) if one_file else None
         self.nodes: list[document.Node] = []
         self.edges: dict[tuple[int, int, str, str], document.Edge] = {}
         self.roots: dict[str, int] = {}
         self.dropped: list[list[Any]] = []
         self._add_nodes()
-
-    def _packed_sizes(self) -> dict[str, int] | None:
-        if self.request.mode != contract.ONE_FILE or self.request.pack is None:
-            return None
-        path = os.path.join(self.request.pack, contract.PACK_INDEX)
-        with open(path, encoding="utf-8") as file:
-            return {dest: row[1] for dest, row in json.load(file)["files"].items()}
 
     # --- Nodes ----------------------------------------------------------------------------------------------------
 
@@ -93,9 +87,10 @@ class Builder:
             self._node("distribution", item.name, item.key, "lock") for item in layer.dists
         ]
         self.module: dict[str, int] = {}
-        for name, node in zip(layer.names, layer.nodes):
+        for number, (name, node) in enumerate(zip(layer.names, layer.nodes)):
             if node.kind not in index.PRESENT_KINDS:
                 continue
+            length = self.stored.code_length(number) if self.stored else node.length
             in_pyz = (
                 node.kind in PYZ_KINDS
                 and name not in self.base
@@ -108,8 +103,8 @@ class Builder:
                 name,
                 layer.dists[node.owner].key if node.owner >= 0 else "",
                 "lock" if node.owner >= 0 else "interpreter",
-                node.length + table if in_pyz else 0,
-                node.length if in_pyz else 0,
+                length + table if in_pyz else 0,
+                length if in_pyz else 0,
                 node.source,
             )
         self.file = {dest: self._file_node(dest, item) for dest, item in layer.files.items()}
@@ -141,8 +136,11 @@ class Builder:
             dest in self.layers.app.files
         )  # the application's file of that name takes its place
         packed = 0 if hidden else item.size
-        if self.packed is not None and not hidden:
-            packed = self.packed.get(dest, len(item.target) + 1 if item.target else item.size)
+        if self.stored is not None and not hidden:
+            if item.kind == "symlink":
+                packed = len(item.target) + 1
+            elif dest not in layer.others:
+                packed = self.stored.length(dest)
             packed += packed_name(dest)
         kind = {"binary": "native", "symlink": "symlink"}.get(item.kind, "data")
         if kind == "data" and re.search(r"\.(dist|egg)-info/", dest):
@@ -154,7 +152,7 @@ class Builder:
         path = self.layers.own_path(dest)
         size = os.path.getsize(path)
         packed = size
-        if self.packed is not None:
+        if self.stored is not None:
             with open(path, "rb") as file:
                 packed = len(zlib.compress(file.read(), 6)) + packed_name(dest)
         native = dest.endswith((".so", ".pyd", ".dll", ".dylib"))

@@ -39,7 +39,10 @@ def hook(
     :param left_out: modules that errors explain (``left_out.table``).
     :param target: the address of the target, which they name.
     """
-    text = _call(
+    text = ""
+    if packed is not None and packed.decompressor:
+        text = _call("decompressing", packed.decompressor, packed.dictionary)
+    text += _call(
         "surroundings", constants.get("ca_file", ""), constants.get("ca_path", ""), CA_FILES
     )
     text += _call("ending")
@@ -79,9 +82,11 @@ class Packed:
     """What stays packed.
 
     :param modules: extension module -> files to unpack, its own last.
-    :param files: destination -> offset from the PYZ's start, length of its zlib stream and bytes once unpacked.
+    :param files: destination -> offset from the PYZ's start, length of its stream and bytes once unpacked.
     :param early: first-party module -> extension modules that importing it imports, the largest first.
     :param library: of base_library.zip, the same as in ``files``.
+    :param decompressor: the extension module that reads Zstandard frames; None: all streams are zlib's.
+    :param dictionary: of the modules' code, the same as in ``files``; None: their streams are zlib's.
     """
 
     def __init__(
@@ -90,9 +95,11 @@ class Packed:
         files: Mapping[str, tuple[int, int, int]],
         early: Mapping[str, Sequence[str]],
         library: tuple[int, int, int],
+        decompressor: str | None = None,
+        dictionary: tuple[int, int, int] | None = None,
     ) -> None:
         self.modules, self.files, self.early = dict(modules), dict(files), dict(early)
-        self.library = library
+        self.library, self.decompressor, self.dictionary = library, decompressor, dictionary
 
 
 def _call(name: str, *arguments: object) -> str:

@@ -12,9 +12,9 @@ def _pyi_outliving(modules, files, library):
     import os
     import sys
     import zipimport
-    import zlib
     from _frozen_importlib_external import ExtensionFileLoader
 
+    from pyimod01_archive import zlib  # pants: no-infer-dep
     from pyimod02_importers import pyz_archive  # pants: no-infer-dep
 
     open_file = open

@@ -12,8 +12,8 @@ def _pyi_unpacking(modules, files, early):
     import _thread
     import os
     import sys
-    import zlib
 
+    from pyimod01_archive import zlib  # pants: no-infer-dep
     from pyimod02_importers import pyz_archive  # pants: no-infer-dep
 
     open_file = open  # a program may replace builtins.open
