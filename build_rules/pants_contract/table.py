@@ -118,7 +118,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _number(line: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in line.split("."))
+    """A release's place: those before it, such as 2.34.0.dev3, count as it."""
+    return tuple(int(part) for part in line.split(".") if part.isdigit())
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Network:
     """That the caller's proxies and certificate authorities lie in the cache, as exported variables.
 
     They are not in a process's key: what is installed is what the lock's hashes say, whatever the way
-    there. Pants itself still writes SSL_CERT_FILE and SSL_CERT_DIR into the script that starts uv.
+    there.
     """
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from pants.build_graph.address import Address
 from pants.core.goals.package import (
     BuiltPackage,
     BuiltPackageArtifact,
@@ -34,7 +35,7 @@ from pants.engine.fs import (
 )
 from pants.engine.internals.native_engine import Snapshot
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
-from pants.engine.target import AllTargets, InvalidFieldException
+from pants.engine.target import AllTargets, InvalidFieldException, Target
 from pants.engine.unions import UnionRule
 from pants.util.frozendict import FrozenDict
 
@@ -75,6 +76,28 @@ def output_names(output_path: str, mode: str, windows: bool) -> tuple[str, str]:
     path = PurePath(output_path)
     name = path.name[: -len(".exe")] if windows and path.name.endswith(".exe") else path.name
     return path.parent.as_posix(), name
+
+
+def refuse_shared_path(address: Address, output_path: str, targets: Iterable[Target]) -> None:
+    """Raises InvalidFieldException if another of `targets` is packaged to the path of `address`."""
+
+    def path(target: Target) -> str | None:
+        field = target[OutputPathField]
+        if target.has_field(PyInstallerEntryPointField):
+            return field.value_or_default(file_ending=None)
+        return field.value  # its default has an ending that its own backend knows
+
+    same = sorted(
+        target.address.spec
+        for target in targets
+        if target.has_field(OutputPathField) and path(target) == output_path
+    )
+    others = [spec for spec in same if spec != address.spec]
+    if others:
+        raise InvalidFieldException(
+            f"{' and '.join([address.spec, *others])} are written to the same path, {output_path}. Give each its "
+            "`output_path`, or leave the field out: the default is made of the target's address."
+        )
 
 
 async def _beside_build_file(field_set: PyInstallerFieldSet) -> tuple[FrozenDict[str, str], Digest]:
@@ -147,17 +170,7 @@ async def build_executable(
     )
     extra, extra_digest = await _beside_build_file(field_set)
     output_path = field_set.output_path.value_or_default(file_ending=None)
-    same = sorted(
-        target.address.spec
-        for target in targets
-        if target.has_field(PyInstallerEntryPointField)
-        and target[OutputPathField].value_or_default(file_ending=None) == output_path
-    )
-    if len(same) > 1:
-        raise InvalidFieldException(
-            f"{' and '.join(same)} are written to the same path, {output_path}. Give each its "
-            "`output_path`, or leave the field out: the default is made of the target's address."
-        )
+    refuse_shared_path(field_set.address, output_path, targets)
     mode = field_set.mode.value or contract.ONE_FILE
     directory, name = output_names(output_path, mode, freeze.toolchain.windows)
     if request.platform != host.platform:

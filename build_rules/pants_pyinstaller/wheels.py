@@ -8,16 +8,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 from pants.backend.python.subsystems.repos import PythonRepos
 from pants.backend.python.util_rules.pex import PexRequest, VenvPex, VenvPexProcess
 from pants.core.util_rules.subprocess_environment import SubprocessEnvironmentVars
-from pants.engine.fs import EMPTY_DIGEST, Digest, DigestSubset, PathGlobs, RemovePrefix
-from pants.engine.process import FallibleProcessResult, Process
-from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
+from pants.engine.fs import (
+    EMPTY_DIGEST,
+    Digest,
+    DigestSubset,
+    MergeDigests,
+    PathGlobs,
+    RemovePrefix,
+)
+from pants.engine.process import FallibleProcessResult, Process, ProcessResult
+from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.unions import UnionRule
+from pants.util.logging import LogLevel
 
 from pants_pyinstaller import network
 from pants_pyinstaller.errors import FreezeError, require_success
@@ -34,6 +42,7 @@ GLIBC_LEVELS: tuple[str, ...] = (
 
 _TARGET = "site"
 _CACHE = ".uv-cache"
+_UV = "uv"
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,13 @@ class InstallRequest:
     description: str
     built: tuple[str, ...] = ()
     target: str = "the target"
+
+
+@dataclass(frozen=True)
+class InstallProcess:
+    """uv's installation of an InstallRequest, the same whatever the caller's network."""
+
+    process: Process
 
 
 @dataclass(frozen=True)
@@ -143,63 +159,79 @@ def build_arguments(names: Iterable[str], built: Iterable[str]) -> tuple[str, ..
     )
 
 
+@dataclass(frozen=True)
+class UvProgram:
+    """uv's executable, `uv` at the root of `digest`."""
+
+    digest: Digest
+
+
 @rule
-async def install_requirements(
+async def uv_program(uv: Uv) -> UvProgram:
+    # Pants writes SSL_CERT_FILE and SSL_CERT_DIR into what starts a PEX. The executable that lies in the
+    # PEX knows nothing of them: a changed variable repeats this copy, and no installation.
+    venv = await Get(VenvPex, PexRequest, uv.to_pex_request())
+    copied = await Get(
+        ProcessResult,
+        VenvPexProcess(
+            venv,
+            argv=("-c", f"import shutil, uv; shutil.copy(uv.find_uv_bin(), {_UV!r})"),
+            extra_env={"PEX_INTERPRETER": "1"},
+            output_files=(_UV,),
+            description="Take uv's executable",
+            level=LogLevel.DEBUG,
+        ),
+    )
+    return UvProgram(copied.output_digest)
+
+
+@rule
+async def install_process(
     request: InstallRequest,
-    uv: Uv,
+    uv: UvProgram,
     pyinstaller: PyInstaller,
     repos: PythonRepos,
     environment: SubprocessEnvironmentVars,
     _network: Network,
-) -> Wheels:
+) -> InstallProcess:
     requirements = request.requirements
-    if not requirements.names:
-        return Wheels(EMPTY_DIGEST)
-    choices = wheel_arguments(request.wheels, pyinstaller.glibc_floor)
-    venv = await Get(VenvPex, PexRequest, uv.to_pex_request())
     caller = environment.vars.items()
     env = {name: value for name, value in caller if name not in network.VARIABLES}
     env["UV_NO_PROGRESS"] = "1"
-    if request.built:  # a compiler and what it calls
-        env["PATH"] = ":".join(pyinstaller.search_path)
+    env["PATH"] = ":".join(pyinstaller.search_path)  # for a compiler and what it calls
     if pyinstaller.macos_floor:
         env["MACOSX_DEPLOYMENT_TARGET"] = pyinstaller.macos_floor
-    processes = await MultiGet(
-        Get(
-            Process,
-            VenvPexProcess(
-                venv,
-                argv=(
-                    *("pip", "install", "--quiet", "--no-config", "--no-deps"),
-                    "--require-hashes",
-                    *build_arguments(requirements.names, request.built),
-                    *choice,
-                    *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
-                    *index_args(repos),
-                    *("--requirement", requirements.path),
-                ),
-                input_digest=requirements.digest,
-                append_only_caches={"pyinstaller_uv": _CACHE, network.CACHE: network.DIRECTORY},
-                extra_env=env,
-                output_directories=(_TARGET,),
-                description=request.description,
-            ),
+    commands = [
+        (
+            *(f"./{_UV}", "pip", "install", "--quiet", "--no-config", "--no-deps"),
+            "--require-hashes",
+            *build_arguments(requirements.names, request.built),
+            *choice,
+            *("--cache-dir", _CACHE, "--link-mode", "copy", "--target", _TARGET),
+            *index_args(repos),
+            *("--requirement", requirements.path),
         )
-        for choice in choices
-    )
-    installed = await Get(
-        FallibleProcessResult,
-        Process,
-        replace(
-            processes[0],
-            argv=(
-                "/bin/sh",
-                "-c",
-                network.USE + first_that_has_wheels(one.argv for one in processes),
-            ),
+        for choice in wheel_arguments(request.wheels, pyinstaller.glibc_floor)
+    ]
+    return InstallProcess(
+        Process(
+            ("/bin/sh", "-c", network.USE + first_that_has_wheels(commands)),
+            input_digest=await Get(Digest, MergeDigests([uv.digest, requirements.digest])),
+            append_only_caches={"pyinstaller_uv": _CACHE, network.CACHE: network.DIRECTORY},
+            env=env,
+            output_directories=(_TARGET,),
+            description=request.description,
             remote_cache_speculation_delay_millis=REMOTE_FIRST_MS,
-        ),
+        )
     )
+
+
+@rule
+async def install_requirements(request: InstallRequest, pyinstaller: PyInstaller) -> Wheels:
+    if not request.requirements.names:
+        return Wheels(EMPTY_DIGEST)
+    prepared = await Get(InstallProcess, InstallRequest, request)
+    installed = await Get(FallibleProcessResult, Process, prepared.process)
     if installed.exit_code:
         hint = install_hint(installed.stderr.decode(), request.target, pyinstaller.glibc_floor)
         require_success(installed, what=request.description, hint=hint)

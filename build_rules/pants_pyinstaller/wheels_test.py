@@ -6,11 +6,23 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pants.backend.python.subsystems.repos import PythonRepos
+from pants.core.util_rules import subprocess_environment
+from pants.engine.fs import CreateDigest, Digest, FileContent
+from pants.engine.rules import Get, rule
+from pants.option.global_options import GlobalOptions
+from pants.testutil.rule_runner import QueryRule, RuleRunner
 
+from pants_pyinstaller import network, wheels
 from pants_pyinstaller.errors import FreezeError
+from pants_pyinstaller.lockfiles import Requirements
 from pants_pyinstaller.platforms import PLATFORMS
+from pants_pyinstaller.subsystem import PyInstaller
 from pants_pyinstaller.wheels import (
     GLIBC_LEVELS,
+    InstallProcess,
+    InstallRequest,
+    UvProgram,
     build_arguments,
     first_that_has_wheels,
     wheel_arguments,
@@ -74,3 +86,41 @@ def test_what_may_be_built_from_source_is_named() -> None:
     assert build_arguments(names, ()) == ("--only-binary", ":all:")
     expected = ("--only-binary", "other", "--only-binary", "third")
     assert build_arguments(names, ["some-project"]) == expected
+
+
+@rule
+async def some_uv() -> UvProgram:
+    """Stands for the program, which is not started: what counts is the process's key."""
+    return UvProgram(await Get(Digest, CreateDigest([FileContent("uv", b"uv", True)])))
+
+
+def test_the_caller_s_network_does_not_install_wheels_anew(tmp_path: Path) -> None:
+    runner = RuleRunner(
+        rules=[
+            *network.rules(),
+            *subprocess_environment.rules(),
+            *PyInstaller.rules(),
+            *PythonRepos.rules(),
+            *GlobalOptions.rules(),
+            some_uv,
+            wheels.install_process,
+            QueryRule(InstallProcess, [InstallRequest]),
+            QueryRule(Digest, [CreateDigest]),
+        ],
+        bootstrap_args=[f"--named-caches-dir={tmp_path}"],
+    )
+
+    def process(text: str, *options: str, **environment: str) -> InstallProcess:
+        runner.set_options(options, env={"LANG": "C.UTF-8", **environment})
+        lock = runner.request(Digest, [CreateDigest([FileContent("lock", text.encode())])])
+        request = InstallRequest(
+            Requirements(lock, "lock", ("idna",), ()), LINUX, description="Install"
+        )
+        return runner.request(InstallProcess, [request])
+
+    first = process("idna==3.10")
+    assert first.process.env["LANG"] == "C.UTF-8"
+    assert process("idna==3.10", SSL_CERT_FILE="/ca.pem") == first
+    assert process("idna==3.10", SSL_CERT_DIR="/ca", HTTPS_PROXY="http://localhost:1") == first
+    assert process("idna==3.10", "--ca-certs-path=/corporate.pem") == first
+    assert process("idna==3.11") != first

@@ -1,4 +1,8 @@
-"""The backend's wheel, as `make backend-wheel` builds it, and somebody who uses it."""
+"""The backend's wheel, as `make backend-wheel` builds it, and somebody who uses it.
+
+Variables: QUICKSTART_PANTS, the program `pants` to use; QUICKSTART_WHEEL, a folder with a wheel that is
+built already.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,9 @@ from support.stranger import Stranger
 
 @pytest.fixture(scope="session")
 def wheel() -> Path:
+    if given := os.environ.get("QUICKSTART_WHEEL"):
+        (found,) = Path(given).resolve().glob("*.whl")
+        return found
     folder = "dist/backend-wheel"  # Pants writes nowhere else than below the repository
     shutil.rmtree(REPOSITORY / folder, ignore_errors=True)
     subprocess.run(
@@ -33,5 +40,5 @@ def wheel() -> Path:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Stranger:
-    pants = Path(os.environ.get("QUICKSTART_PANTS", REPOSITORY / "pants"))
+    pants = Path(os.environ.get("QUICKSTART_PANTS", REPOSITORY / "pants")).resolve()
     return Stranger.make(tmp_path / "stranger", pants)

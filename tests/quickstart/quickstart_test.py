@@ -1,12 +1,14 @@
 """The quickstart's page, done by the letter: its files, its commands, its output, and nothing else of ours.
 
 The wheel of the backend is built by Pants as `make backend-wheel` builds it. Pants is this repository's
-own, or the one that the variable QUICKSTART_PANTS names (2.18.0a0, for instance); CPython 3.11 with a
+own, or the one that the variable QUICKSTART_PANTS names, in which case QUICKSTART_PANTS_VERSION is what
+pants.toml gets in place of the page's version (2.18.0a0, for instance); CPython 3.11 with a
 shared libpython has to be on PATH or in pyenv.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import zipfile
@@ -61,6 +63,9 @@ def test_the_page_s_files_and_commands_make_its_program(
     assert {"pants.toml", "hello/main.py", "hello/BUILD"} < written.keys()
     settings = files(PAGE)["pants.toml"]
     assert len([line for line in settings.splitlines() if line.strip()]) <= 8
+    version = os.environ.get("QUICKSTART_PANTS_VERSION", "2.17.1")
+    written["pants.toml"] = settings.replace('"2.17.1"', f'"{version}"')
+    assert f'pants_version = "{version}"\n' in written["pants.toml"]
     for path, content in written.items():
         target = repository / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@ commit."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -71,7 +72,20 @@ def test_there_are_workflows() -> None:
         "ci.yml",
         "docs.yml",
         "locks.yml",
+        "pants-lines.yml",
     ]
+
+
+def test_the_lines_of_pants_that_run_are_those_of_the_table() -> None:
+    """Each release that the workflow packages on was also checked by names and parameters."""
+    table = json.loads(Path("build_rules/pants_contract/lines.json").read_text())
+    text = Path(".github/workflows/pants-lines.yml").read_text()
+    (listed,) = re.findall(r"^ +pants: (\[.*\])$", text, re.MULTILINE)
+    lines = json.loads(listed)
+    assert set(lines) <= set(table)
+    assert lines[-1] == list(table)[-1]
+    without_get = [line for line in lines if "pants.engine.rules:Get" not in table[line]]
+    assert re.findall(r"matrix\.pants == '([^']+)'", text) == without_get
 
 
 def test_actionlint_finds_nothing() -> None:
