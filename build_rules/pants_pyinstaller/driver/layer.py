@@ -134,7 +134,8 @@ def _write(
         copy_function=shutil.copyfile,
     )
     decompressor = None
-    if foreign.adopted() is None:  # what packs loads it, too
+    # What packs loads it, too. Nothing has tried it on Windows yet.
+    if foreign.adopted() is None and sys.platform != "win32":
         decompressor = zstandard.install(request.tool, request.output, request.strip, request.cache)
     _write_floors(request.output, collection.files, decompressor)
     licences.write(resolve, request, host, zstandard.PROJECT)

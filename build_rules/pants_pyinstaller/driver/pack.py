@@ -135,10 +135,11 @@ def _pack_code(
     if module is None:
         return {}, None
     code = open_code(directory)
+    before = _imported_by_bootloader(layer)
     texts = {
         number: zlib.decompress(code[node.offset : node.offset + node.length])
         for number, node in enumerate(layer.nodes)
-        if node.length and layer.names[number].partition(".")[0] not in lazy.BEFORE_CODE
+        if node.length and number not in before
     }
     size = min(DICTIONARY, sum(map(len, texts.values())) // _PER_SAMPLE)
     dictionary = zstandard.train(module, list(texts.values())[::2], size)
@@ -154,3 +155,15 @@ def _pack_code(
         modules[number] = [blob.tell(), len(data)]
         blob.write(data)
     return modules, place
+
+
+def _imported_by_bootloader(layer: index.Index) -> set[int]:
+    """Modules that its code may import before the hook runs which knows Zstandard."""
+    found: set[int] = set()
+    waiting = [layer.number[name] for name in lazy.BEFORE_CODE if name in layer.number]
+    while waiting:
+        number = waiting.pop()
+        if number not in found:
+            found.add(number)
+            waiting += layer.nodes[number].edges
+    return found

@@ -10,8 +10,8 @@ from .contents import Layers
 BEFORE = frozenset({"_ctypes", "_struct", "zlib"})
 """Extension modules that the bootloader's code imports before the hook runs that unpacks."""
 
-BEFORE_CODE = frozenset({"ctypes", "struct", "zlib"})
-"""Top-level modules that it may import before the hook runs which knows Zstandard."""
+BEFORE_CODE = frozenset({"ctypes", "ctypes.util", "struct", "zlib"})
+"""Modules that it may import before the hook runs which knows Zstandard, with all that they import."""
 
 SMALLEST = 1 << 16
 """Bytes below which a file is unpacked at once: the saving would be less than the bookkeeping."""
