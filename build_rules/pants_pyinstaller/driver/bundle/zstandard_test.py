@@ -20,7 +20,7 @@ import sys
 import many
 
 def main():
-    print(sum(many.load(number).VALUE for number in range(400)))
+    print(sum(many.load(number).VALUE for number in range(1200)))
     for name in ("_zstd", "backports", "compression"):
         print(name, importlib.util.find_spec(name) is None or name in sys.stdlib_module_names)
 """
@@ -44,7 +44,7 @@ def freezer(tmp_path_factory: pytest.TempPathFactory) -> Freezer:
     for name in ("site", "wheels"):
         (root / name).mkdir()
     files: dict[str, str | bytes] = {
-        f"many/part{number}.py": _module(number) for number in range(400)
+        f"many/part{number}.py": _module(number) for number in range(1200)
     }
     files["many/__init__.py"] = (
         "import importlib\n\ndef load(number):\n"
@@ -66,7 +66,7 @@ def test_a_large_program_is_packed_by_zstd_and_does_not_know(freezer: Freezer) -
     assert any(zstandard.FOLDER in name for name in _scripts(executable))
     done = subprocess.run([executable], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        str(sum(range(400))),
+        str(sum(range(1200))),
         "_zstd True",
         "backports True",
         "compression True",
